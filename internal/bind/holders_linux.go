@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package bind
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// tcpListen is TCP_LISTEN of <net/tcp_states.h>, as /proc/net/tcp prints it.
+const tcpListen = "0A"
+
+// WhoHolds returns the processes that hold a TCP socket listening on address
+// ("127.0.0.1:8080", "[::]:80") or on a wildcard that covers it, by pid. A
+// socket whose holders may not be looked into is one Holder without a pid. The
+// answer is a snapshot, and empty when /proc does not tell.
+func WhoHolds(address string) []Holder {
+	want, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil
+	}
+	owners := make(map[uint64]int) // inode of a listening socket → uid
+	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
+		f, err := os.Open(table)
+		if err != nil {
+			continue
+		}
+		for sc := bufio.NewScanner(f); sc.Scan(); {
+			if l, ok := parseListener(sc.Text()); ok && overlaps(l.at, want) {
+				owners[l.inode] = l.uid
+			}
+		}
+		f.Close()
+	}
+	if len(owners) == 0 {
+		return nil
+	}
+	return findHolders(owners)
+}
+
+// listener is one line of /proc/net/tcp (proc_pid_net(5)).
+type listener struct {
+	at    netip.AddrPort
+	uid   int
+	inode uint64
+}
+
+// parseListener reads a line; ok is false for all that is no listening socket.
+func parseListener(line string) (l listener, ok bool) {
+	// sl local_address rem_address st tx:rx tr:tm->when retrnsmt uid timeout inode
+	f := strings.Fields(line)
+	if len(f) < 10 || f[3] != tcpListen {
+		return l, false
+	}
+	ip, port, found := strings.Cut(f[1], ":")
+	if !found {
+		return l, false
+	}
+	raw, err := hex.DecodeString(ip)
+	if err != nil || len(raw)%4 != 0 {
+		return l, false
+	}
+	// The kernel prints each 32-bit word of the address as a number of its own,
+	// so the bytes within it are in the machine's order.
+	for i := 0; i < len(raw); i += 4 {
+		binary.NativeEndian.PutUint32(raw[i:], binary.BigEndian.Uint32(raw[i:]))
+	}
+	addr, valid := netip.AddrFromSlice(raw)
+	p, perr := strconv.ParseUint(port, 16, 16)
+	uid, uerr := strconv.Atoi(f[7])
+	inode, ierr := strconv.ParseUint(f[9], 10, 64)
+	if !valid || perr != nil || uerr != nil || ierr != nil || inode == 0 {
+		return l, false
+	}
+	return listener{at: netip.AddrPortFrom(addr.Unmap(), uint16(p)), uid: uid, inode: inode}, true
+}
+
+// overlaps tells whether a socket listening on have stands in the way of want.
+// Whether an IPv6 wildcard takes IPv4 too is not in the table; it is taken to.
+func overlaps(have, want netip.AddrPort) bool {
+	h, w := have.Addr(), want.Addr().Unmap().WithZone("")
+	if have.Port() != want.Port() {
+		return false
+	}
+	if h == w || h == netip.IPv6Unspecified() || w == netip.IPv6Unspecified() {
+		return true
+	}
+	return h.Is4() && w.Is4() && (h.IsUnspecified() || w.IsUnspecified())
+}
+
+// findHolders looks through every process's descriptors for the sockets.
+func findHolders(owners map[uint64]int) []Holder {
+	var holders []Holder
+	seen := make(map[uint64]bool)
+	procs, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	for _, p := range procs {
+		pid, err := strconv.Atoi(p.Name())
+		if err != nil {
+			continue
+		}
+		uid, holds := -1, false
+		for _, inode := range socketInodes("/proc/" + p.Name() + "/fd") {
+			if owner, ok := owners[inode]; ok {
+				uid, holds, seen[inode] = owner, true, true
+			}
+		}
+		if holds {
+			holders = append(holders, Holder{PID: pid, Comm: comm(pid), UID: uid})
+		}
+	}
+	for inode, uid := range owners {
+		if !seen[inode] {
+			holders = append(holders, Holder{UID: uid})
+		}
+	}
+	sort.Slice(holders, func(i, j int) bool { return holders[i].PID < holders[j].PID })
+	return holders
+}
+
+// socketInodes returns the inodes of the sockets in an fd directory: each is a
+// link to "socket:[inode]".
+func socketInodes(dir string) []uint64 {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	var inodes []uint64
+	names, _ := d.Readdirnames(-1) // a process that ends meanwhile leaves what was read
+	for _, name := range names {
+		link, err := os.Readlink(dir + "/" + name)
+		if errors.Is(err, fs.ErrPermission) {
+			return inodes
+		}
+		num, ok := strings.CutPrefix(link, "socket:[")
+		if !ok {
+			continue
+		}
+		if inode, err := strconv.ParseUint(strings.TrimSuffix(num, "]"), 10, 64); err == nil {
+			inodes = append(inodes, inode)
+		}
+	}
+	return inodes
+}
+
+func comm(pid int) string {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
+	if err != nil {
+		return ""
+	}
+	return printableComm(strings.TrimSuffix(string(b), "\n"))
+}
+
+// printableComm replaces what could upset a terminal: a process chooses its
+// name itself (prctl(2), PR_SET_NAME).
+func printableComm(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, name)
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+//go:build !linux
+
+package bind
+
+// WhoHolds returns nothing: this system has no /proc to ask.
+func WhoHolds(address string) []Holder { return nil }

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package bind
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Socket is one listening socket.
+type Socket struct {
+	Spec    Spec
+	FD      int    // close-on-exec; blocking unless Spec.NonBlock; -1 once closed
+	Address string // as bound, with the real port: "127.0.0.1:8080", "[::]:80"
+}
+
+// Close closes the socket. A second Close does nothing. It is not safe for
+// concurrent use.
+func (s *Socket) Close() error {
+	if s.FD < 0 {
+		return nil
+	}
+	fd := s.FD
+	s.FD = -1
+	if err := unix.Close(fd); err != nil {
+		return fmt.Errorf("cannot close %s: %w", s.Address, err)
+	}
+	return nil
+}
+
+// Open makes the listening socket that spec asks for, on the first address that
+// its name gives, IPv4 first. The wildcard takes both families where the machine
+// has IPv6, and so does an explicit [::]; family narrows both to one. backlog is
+// that of listen(2), 0 for the system's maximum.
+//
+// Errors match [ErrUsage], or wrap the errno that the system gave. Open may
+// block on name resolution, and is safe for concurrent use.
+func Open(spec Spec, family Family, backlog int) (*Socket, error) {
+	tries, err := candidates(spec, family)
+	if err != nil {
+		return nil, err
+	}
+	if backlog <= 0 {
+		backlog = maxBacklog()
+	}
+	for i, c := range tries {
+		var s *Socket
+		s, err = listen(spec, c, backlog)
+		if err == nil {
+			return s, nil
+		}
+		if i+1 < len(tries) && noSuchFamily(err) {
+			continue
+		}
+		at := netip.AddrPortFrom(c.ip, uint16(spec.Port))
+		return nil, fmt.Errorf("cannot bind %s: %w%s", spec, err, explain(spec, at, err))
+	}
+	return nil, fmt.Errorf("cannot bind %s: %w", spec, err)
+}
+
+// OpenAll opens a socket for each spec, in order. When one fails, those before
+// it are closed again.
+func OpenAll(specs []Spec, family Family, backlog int) ([]*Socket, error) {
+	sockets := make([]*Socket, 0, len(specs))
+	for _, spec := range specs {
+		s, err := Open(spec, family, backlog)
+		if err != nil {
+			for _, open := range sockets {
+				open.Close()
+			}
+			return nil, err
+		}
+		sockets = append(sockets, s)
+	}
+	return sockets, nil
+}
+
+func listen(spec Spec, c candidate, backlog int) (_ *Socket, err error) {
+	family := unix.AF_INET
+	if c.ip.Is6() {
+		family = unix.AF_INET6
+	}
+	sa, err := sockaddr(c.ip, spec.Port)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := newSocket(family)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	defer func() {
+		if err != nil {
+			unix.Close(fd)
+		}
+	}()
+	if err := setOptions(fd, spec, c); err != nil {
+		return nil, err
+	}
+	if err := unix.Bind(fd, sa); err != nil {
+		return nil, os.NewSyscallError("bind", err)
+	}
+	if err := unix.Listen(fd, backlog); err != nil {
+		return nil, os.NewSyscallError("listen", err)
+	}
+	address, err := localAddress(fd)
+	if err != nil {
+		return nil, err
+	}
+	return &Socket{Spec: spec, FD: fd, Address: address}, nil
+}
+
+func setOptions(fd int, spec Spec, c candidate) error {
+	if spec.ReuseAddr {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return os.NewSyscallError("setsockopt SO_REUSEADDR", err)
+		}
+	}
+	if c.ip.Is6() {
+		// Always said, because the system's default is the operator's to choose
+		// (net.ipv6.bindv6only).
+		only := 1
+		if c.dual {
+			only = 0
+		}
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only); err != nil {
+			return os.NewSyscallError("setsockopt IPV6_V6ONLY", err)
+		}
+	}
+	if spec.NonBlock {
+		return os.NewSyscallError("fcntl", unix.SetNonblock(fd, true))
+	}
+	return nil
+}
+
+func sockaddr(ip netip.Addr, port int) (unix.Sockaddr, error) {
+	if ip.Is4() {
+		return &unix.SockaddrInet4{Port: port, Addr: ip.As4()}, nil
+	}
+	zone, err := zoneIndex(ip.Zone())
+	if err != nil {
+		return nil, err
+	}
+	return &unix.SockaddrInet6{Port: port, Addr: ip.As16(), ZoneId: zone}, nil
+}
+
+func localAddress(fd int) (string, error) {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return "", os.NewSyscallError("getsockname", err)
+	}
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)).String(), nil
+	case *unix.SockaddrInet6:
+		ip := netip.AddrFrom16(sa.Addr).WithZone(zoneName(sa.ZoneId))
+		return netip.AddrPortFrom(ip, uint16(sa.Port)).String(), nil
+	}
+	return "", fmt.Errorf("cannot read the socket's own address: unexpected %T", sa)
+}
+
+// noSuchFamily tells whether an error says that the machine has no IPv6: not in
+// the kernel, or no address of it on any interface.
+func noSuchFamily(err error) bool {
+	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EPROTONOSUPPORT) ||
+		errors.Is(err, unix.EADDRNOTAVAIL)
+}
+
+// explain says what a person can do about a failed bind.
+func explain(spec Spec, at netip.AddrPort, err error) string {
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		return explainInUse(spec, at.String())
+	case errors.Is(err, unix.EACCES) && at.Port() < 1024:
+		return "; a port below 1024 takes root or CAP_NET_BIND_SERVICE"
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		return "; no interface of this machine has that address"
+	case errors.Is(err, unix.EINVAL) && at.Addr().IsLinkLocalUnicast() && at.Addr().Zone() == "":
+		return fmt.Sprintf("; a link-local address needs its interface, as in [%s%%eth0]:%d", at.Addr(), at.Port())
+	}
+	return ""
+}
+
+// explainInUse names who holds the address, and the way out: SO_REUSEADDR lets
+// a socket bind beside connections that linger in TIME_WAIT (socket(7)), though
+// never beside another that listens.
+func explainInUse(spec Spec, address string) string {
+	hint := ""
+	if !spec.ReuseAddr {
+		with := spec
+		with.ReuseAddr = true
+		hint = fmt.Sprintf("; to bind beside old connections that linger, add r: -b %s", with)
+	}
+	holders := WhoHolds(address)
+	if len(holders) == 0 {
+		return hint
+	}
+	return ": held by " + holderList(holders) + hint
+}
+
+// maxHolders bounds the list in an error: a server may have thousands of
+// workers, and the first few say enough.
+const maxHolders = 4
+
+func holderList(holders []Holder) string {
+	var names []string
+	for i, h := range holders {
+		if i == maxHolders {
+			names = append(names, fmt.Sprintf("and %d more", len(holders)-i))
+			break
+		}
+		if h.PID == os.Getpid() {
+			names = append(names, fmt.Sprintf("another -b of this same command (pid %d)", h.PID))
+			continue
+		}
+		names = append(names, h.String())
+	}
+	return strings.Join(names, ", ")
+}
