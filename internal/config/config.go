@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 // Package config turns the daemon's command line into one validated [Config].
-// options.go holds the only list of options there is: usage text, man page and
-// completion are made from it or checked against it.
+//
+//   - options.go holds the only list of options there is. The parser, the usage
+//     text and the completions are made from it; the man page is checked against
+//     it.
+//   - parse.go reads the command line, values.go a single option's value, and
+//     signals.go signal names.
+//   - program.go finds the program as a shell would.
+//   - usage.go and completion.go print the list for people and for shells.
+//
+// Every error that only another command line can cure matches [ErrUsage].
 package config
 
 import (
@@ -25,16 +33,17 @@ type Config struct {
 
 	Number  int // wanted workers, 1 … 10,000
 	Binds   []bind.Spec
-	Backlog int // listen(2); 0: the system's maximum
+	Family  bind.Family // -4, -6
+	Backlog int         // listen(2); 0: the system's maximum
 
 	AckManual  bool          // wait for worker:ack
-	AckTime    time.Duration // timer mode: a worker that lived this long is ready
+	AckTime    time.Duration // timer mode: a worker that lived this long is ready; 0 in manual mode
 	AckTimeout time.Duration // manual mode: how long an ACK may take
 
 	Retries        int // failed starts in a row until giving up; Forever
 	UpgradeRetries int // the same for an upgrade; never Forever (it counts as 10)
 
-	Seconds              time.Duration // least time between spawns in one place
+	Seconds              time.Duration // least time between spawns in one place; 0: none
 	MaxUnacked           int           // of a smooth upgrade; at least 1
 	MaxUpgradeAdditional int           // of a smooth upgrade; at least 1, or NoLimit
 	UpgradeFleet         bool          // what HUP and a plain upgrade do: fleet, not smooth
@@ -44,7 +53,7 @@ type Config struct {
 	KillTimeout    time.Duration // from TERM to KILL; more than 0
 
 	SocketPath  string // absolute
-	PidFile     string // absolute, or ""
+	PidFile     string // absolute, or ""; never the same as SocketPath
 	DropEnvVars []string
 
 	Verbose   bool

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package config
+
+import (
+	"errors"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"einhyrningsins/internal/bind"
+)
+
+// MaxDuration is the longest duration that an option takes: far beyond any
+// use, and far from where sums of durations overflow.
+const MaxDuration = 365 * 24 * time.Hour
+
+// maxSocketPath is what fits into sun_path with its final zero byte (unix(7)).
+const maxSocketPath = 107
+
+// maxCount bounds counts that have no natural limit.
+const maxCount = 1_000_000_000
+
+// value is a pflag.Value that hands each occurrence to a function.
+type value struct {
+	set  func(string) error
+	bool bool // takes no argument
+}
+
+func (v value) Set(s string) error { return v.set(s) }
+func (v value) String() string     { return "" }
+func (v value) Type() string       { return "value" }
+
+// flagValue takes no argument; --name=false unsets it.
+func flagValue(p *bool) value {
+	return value{bool: true, set: func(s string) (err error) {
+		on, err := strconv.ParseBool(s)
+		if err != nil {
+			return errors.New("takes no value, or true or false")
+		}
+		*p = on
+		return nil
+	}}
+}
+
+func numberValue(p *int, low, high int) value {
+	return value{set: func(s string) error {
+		n, err := strconv.ParseUint(s, 10, 31)
+		if err != nil || int(n) < low || int(n) > high {
+			return errors.New("not a number from " + strconv.Itoa(low) + " to " + strconv.Itoa(high))
+		}
+		*p = int(n)
+		return nil
+	}}
+}
+
+// retriesValue takes a number of at least 1, or "forever".
+func retriesValue(p *int, forever int) value {
+	number := numberValue(p, 1, maxCount)
+	return value{set: func(s string) error {
+		if s == "forever" {
+			*p = forever
+			return nil
+		}
+		if number.set(s) != nil {
+			return errors.New("not a number from 1 to " + strconv.Itoa(maxCount) + ", nor forever")
+		}
+		return nil
+	}}
+}
+
+// choiceValue takes one of two words; *p tells whether it was the second.
+func choiceValue(p *bool, first, second string) value {
+	return value{set: func(s string) error {
+		if s != first && s != second {
+			return errors.New("neither " + first + " nor " + second)
+		}
+		*p = s == second
+		return nil
+	}}
+}
+
+func durationValue(p *time.Duration, low time.Duration) value {
+	return value{set: func(s string) error {
+		d, err := ParseDuration(s)
+		if err != nil {
+			return err
+		}
+		if d < low {
+			return errors.New("must be more than 0")
+		}
+		*p = d
+		return nil
+	}}
+}
+
+// ParseDuration reads seconds ("1.5") or a number with a unit ("300ms", "2m",
+// "1h30m"): never negative, at most [MaxDuration]. What the String method of a
+// duration prints reads back.
+func ParseDuration(s string) (time.Duration, error) {
+	if s != "" && strings.Trim(s, "0123456789.") == "" {
+		s += "s"
+	}
+	if strings.HasPrefix(s, "-") {
+		return 0, errors.New("must not be negative")
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || strings.HasPrefix(s, "+") {
+		if strings.Trim(s, "0123456789.s") == "" && strings.Count(s, ".") < 2 && len(s) > len("1s") {
+			return 0, errors.New("longer than 8760h, the longest that is allowed")
+		}
+		return 0, errors.New("not a duration (seconds, or a number with ms, s, m or h)")
+	}
+	if d > MaxDuration {
+		return 0, errors.New("longer than 8760h, the longest that is allowed")
+	}
+	return d, nil
+}
+
+// ackModeValue takes "manual" or the seconds of timer mode.
+func ackModeValue(d *draft) value {
+	return value{set: func(s string) error {
+		d.ackMode = s
+		if s == "manual" {
+			d.cfg.AckManual, d.cfg.AckTime = true, 0
+			return nil
+		}
+		t, err := ParseDuration(s)
+		if err != nil {
+			return errors.New("neither manual nor a duration of at most 8760h")
+		}
+		d.cfg.AckManual, d.cfg.AckTime = false, t
+		return nil
+	}}
+}
+
+func bindValue(p *[]bind.Spec) value {
+	return value{set: func(s string) error {
+		spec, err := bind.ParseSpec(s)
+		if err != nil {
+			return err
+		}
+		for _, other := range *p {
+			if spec.Port != 0 && spec.Port == other.Port && spec.Host == other.Host {
+				return usagef("%s is given twice; workers share one socket, so one -b is enough", other)
+			}
+		}
+		*p = append(*p, spec)
+		return nil
+	}}
+}
+
+// signalValue takes a signal that a worker can catch.
+func signalValue(p *int) value {
+	return value{set: func(s string) error {
+		sig, err := ParseSignal(s)
+		if err != nil {
+			return usageWrap(err, "%v", err)
+		}
+		if sig == syscall.SIGKILL || sig == syscall.SIGSTOP {
+			return errors.New("no program can catch " + SignalName(int(sig)))
+		}
+		*p = int(sig)
+		return nil
+	}}
+}
+
+// pathValue makes a path absolute. limit is its greatest length then, 0 for
+// none.
+func pathValue(p *string, limit int) value {
+	return value{set: func(s string) error {
+		if s == "" || strings.IndexByte(s, 0) >= 0 {
+			return errors.New("not a path")
+		}
+		if strings.HasSuffix(s, "/") {
+			return errors.New("a directory, not a file")
+		}
+		path, err := filepath.Abs(s)
+		if err != nil {
+			return usageWrap(err, "cannot find the current directory: %v; write an absolute path", err)
+		}
+		if limit > 0 && len(path) > limit {
+			return errors.New(show(path) + " has " + strconv.Itoa(len(path)) + " bytes, more than the " +
+				strconv.Itoa(limit) + " that the path of a socket can have")
+		}
+		*p = path
+		return nil
+	}}
+}
+
+func variablesValue(p *[]string) value {
+	return value{set: func(s string) error {
+		if s == "" || strings.ContainsAny(s, "=\x00") {
+			return errors.New("not the name of a variable")
+		}
+		*p = append(*p, s)
+		return nil
+	}}
+}
+
+// formatValue takes a log format.
+func formatValue(p *string) value {
+	return value{set: func(s string) error {
+		if s != "text" && s != "json" {
+			return errors.New("neither text nor json")
+		}
+		*p = s
+		return nil
+	}}
+}
