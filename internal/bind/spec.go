@@ -22,10 +22,10 @@ func ParseSpec(s string) (Spec, error) {
 	if err != nil {
 		return Spec{}, err
 	}
-	if spec.Host, err = parseHost(host, port); err != nil {
+	if spec.Port, err = parsePort(port); err != nil {
 		return Spec{}, err
 	}
-	if spec.Port, err = parsePort(port); err != nil {
+	if spec.Host, err = parseHost(host, port); err != nil {
 		return Spec{}, err
 	}
 	if !hasOpts {
@@ -52,21 +52,21 @@ func splitPort(addr string) (host, port string, err error) {
 			return "", "", usagef("address %q lacks its closing bracket; write it as in [::1]:8080", addr)
 		}
 		if port, ok = strings.CutPrefix(after, ":"); !ok {
-			return "", "", usagef("address %q has no port after its bracket; write it as in [%s]:8080", addr, inside)
+			return "", "", usagef("address %q has no port after its bracket; write it as in [::1]:8080", addr)
 		}
 		return "[" + inside + "]", port, nil
 	}
 	switch strings.Count(addr, ":") {
 	case 0:
 		if addr != "" && strings.Trim(addr, "0123456789") == "" {
-			return "", "", usagef("%q is a port without an address; write it as in :%s or 127.0.0.1:%s", addr, addr, addr)
+			return "", "", usagef("%q is a port without an address; write it as in 127.0.0.1:8080 or :8080", addr)
 		}
 		return "", "", usagef("address %q has no port; write it as in 127.0.0.1:8080", addr)
 	case 1:
 		host, port, _ = strings.Cut(addr, ":")
 		return host, port, nil
 	}
-	return "", "", usagef("address %q has several colons; an IPv6 address stands in brackets, as in [::1]:8080", addr)
+	return "", "", usagef("address %q has several colons; write it as in [::1]:8080, an IPv6 address in brackets", addr)
 }
 
 func parseHost(host, port string) (string, error) {
