@@ -147,17 +147,23 @@ func (cn *conn) fail(err error) {
 	if cn.err == nil {
 		cn.err = err
 	}
-	err, said := cn.err, cn.farewell
+	err = cn.cause()
 	calls := cn.calls
 	cn.calls = nil
 	cn.mu.Unlock()
 	cn.nc.Close()
-	if said != nil && !errors.Is(err, ErrClosed) {
-		err = said
-	}
 	for _, cl := range calls {
 		cl.add(wire.Reply{}, err)
 	}
+}
+
+// cause is why the connection broke, for the calls that it takes along: a
+// refusal says more than the end that follows it. The caller holds mu.
+func (cn *conn) cause() error {
+	if cn.farewell != nil && !errors.Is(cn.err, ErrClosed) {
+		return cn.farewell
+	}
+	return cn.err
 }
 
 // exchange sends req under id and waits for its last answer.
@@ -166,7 +172,7 @@ func (cn *conn) exchange(ctx context.Context, id uint64, req wire.Request, each 
 	cn.mu.Lock()
 	if cn.err != nil {
 		defer cn.mu.Unlock()
-		return wire.Reply{}, explain(req.Command, false, cn.err)
+		return wire.Reply{}, explain(req.Command, false, cn.cause())
 	}
 	cn.calls[id] = cl
 	cn.mu.Unlock()
