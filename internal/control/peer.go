@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package control
+
+import "golang.org/x/sys/unix"
+
+// Peer is who made a request, as the kernel tells it.
+type Peer struct {
+	PID     int  // of who connected; 0 when the system doesn't say (another pid namespace, not Linux)
+	Group   int  // its process group when the request was read; 0 when it was already gone
+	UID     int  // its user when it connected; -1 when the system doesn't say
+	Trusted bool // root or our own effective user
+}
+
+// Speaks reports whether p is the worker with that pid or belongs to its
+// process group, so that it may speak for it.
+func (p Peer) Speaks(workerPID int) bool {
+	return workerPID > 0 && (p.PID == workerPID || p.Group == workerPID)
+}
+
+// current returns p with its process group as it is now.
+func (p Peer) current() Peer {
+	p.Group = 0
+	if p.PID > 0 { // 0 would ask for our own
+		if g, err := unix.Getpgid(p.PID); err == nil {
+			p.Group = g
+		}
+	}
+	return p
+}

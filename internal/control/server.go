@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Package control is the server of the control socket. It decides nothing: it
+// takes connections, cuts what they say into requests, hands these to the
+// master's loop as [Call]s and carries the loop's answers back.
+//
+//   - server.go: the [Server], what it counts and how it ends.
+//   - accept.go: one goroutine a listener; what happens when there are too many
+//     connections or too few file descriptors.
+//   - conn.go: one goroutine a connection reads, parses and waits until the
+//     loop has taken the call.
+//   - output.go: answers are written by the loop itself, as far as the socket
+//     takes them; a goroutine writes the rest and lives no longer than that.
+//   - call.go: what the loop may do with a request.
+//   - arrived.go: "all that was there before this deadline", see
+//     [Server.Arrived].
+//   - lines.go: bytes to lines, and whose dialect a line is.
+//   - peer.go: who is at the other end.
+//
+// The loop never waits for a client: each of its calls writes without blocking
+// or queues. Clients wait for the loop: [Server.Calls] has no buffer, so a
+// client that asks faster than the loop answers is slowed down by its own
+// socket. Nothing here ticks: with nobody talking, no goroutine wakes.
+//
+// Locks: Server.mu before conn.mu. Both are held for system calls that don't
+// block (accept, read, write, poll without a timeout), never while waiting.
+package control
+
+import (
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Limits, see docs/protocol.md.
+const (
+	maxConns     = 1024             // connections at a time
+	maxUnderWay  = 64               // unanswered requests of one connection before it isn't read from
+	pauseOutput  = 64 << 10         // unsent bytes of one connection before it isn't read from
+	dropProgress = 256 << 10        // unsent bytes of one connection before progress lines are dropped
+	writeTimeout = 10 * time.Second // for each [maxChunk] of what a full socket didn't take
+	maxChunk     = 64 << 10
+)
+
+// Server serves the control socket. Its methods are for one goroutine, the
+// loop.
+type Server struct {
+	log          *slog.Logger
+	calls        chan *Call
+	done         chan struct{}
+	euid         int
+	maxConns     int
+	writeTimeout time.Duration
+	accept       func(fd int) (int, error) // acceptConn, but for tests
+
+	wg       sync.WaitGroup
+	activity atomic.Uint64 // orders the connections' last activities
+	waiters  atomic.Int32  // acceptors that wait for room
+	awaited  atomic.Int32  // len(arrivals)
+
+	mu        sync.Mutex
+	closed    bool
+	conns     map[*conn]struct{}
+	acceptors map[*acceptor]struct{}
+	room      chan struct{} // closed and renewed when a connection may have become evictable
+	arrivals  []*arrival
+	pollfds   []unix.PollFd // of Arrived, kept between calls
+	polled    []*conn
+}
+
+// New starts to serve l, which it takes over: l is closed, its path stays. It
+// fails when l is of no use (closed already, no file descriptor to be had).
+func New(l *net.UnixListener, log *slog.Logger) (*Server, error) {
+	s := newServer(log)
+	if err := s.Replace(l); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func newServer(log *slog.Logger) *Server {
+	return &Server{
+		log:          log,
+		calls:        make(chan *Call),
+		done:         make(chan struct{}),
+		euid:         os.Geteuid(),
+		maxConns:     maxConns,
+		writeTimeout: writeTimeout,
+		accept:       acceptConn,
+		conns:        make(map[*conn]struct{}),
+		acceptors:    make(map[*acceptor]struct{}),
+		room:         make(chan struct{}),
+	}
+}
+
+// Calls is where requests come out, in the order in which they were read; those
+// of one connection are in its own order. It is unbuffered and never closed.
+func (s *Server) Calls() <-chan *Call { return s.calls }
+
+// Replace serves l (taken over as by [New]) instead of the listeners served so
+// far: what waits in their backlogs is still taken, then they are closed.
+// Connections live on. When it fails, all stays as it was and l is closed.
+func (s *Server) Replace(l *net.UnixListener) error {
+	a, err := newAcceptor(s, l)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return a.file.Close()
+	}
+	for old := range s.acceptors {
+		old.retire()
+	}
+	s.acceptors[a] = struct{}{}
+	s.wg.Go(a.run)
+	return nil
+}
+
+// Close stops accepting and reading, gives clients at most timeout to read what
+// is queued for them, and closes every connection. Requests not yet answered
+// remain so. All goroutines of s have ended when it returns.
+func (s *Server) Close(timeout time.Duration) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.closed = true
+	close(s.done)
+	for a := range s.acceptors {
+		a.retire()
+	}
+	conns := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		conns = append(conns, c)
+	}
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.finishOutput()
+	}
+
+	ended := make(chan struct{})
+	go func() { s.wg.Wait(); close(ended) }()
+	late := time.NewTimer(timeout)
+	defer late.Stop()
+	select {
+	case <-ended:
+		return
+	case <-late.C:
+	}
+	for _, c := range conns {
+		c.kill()
+	}
+	<-ended
+}
+
+// forget takes c out of the books; its file is closed by its reader only.
+// The caller holds s.mu.
+func (s *Server) forget(c *conn) {
+	delete(s.conns, c)
+	s.settle(c, uncounted)
+}
+
+// freed tells acceptors that wait for room that a connection ended or may have
+// become idle. The caller holds no lock.
+func (s *Server) freed() {
+	if s.waiters.Load() == 0 {
+		return
+	}
+	s.mu.Lock()
+	close(s.room)
+	s.room = make(chan struct{})
+	s.mu.Unlock()
+}
+
+// evict makes room by closing the longest idle connection without a request
+// under way, or else the longest idle one that doesn't read its answers. It
+// fails when there is none; hopeless means that this won't change before the
+// loop answers something that it has already taken. The caller holds s.mu.
+func (s *Server) evict() (ok, hopeless bool) {
+	var idle, deaf *conn
+	hopeless = true
+	for c := range s.conns {
+		switch c.use() {
+		case useIdle:
+			if (idle == nil || c.active.Load() < idle.active.Load()) && !c.hasUnread() {
+				idle = c
+			}
+			hopeless = false
+		case useUnsent:
+			if deaf == nil || c.active.Load() < deaf.active.Load() {
+				deaf = c
+			}
+		case useMoving:
+			hopeless = false
+		}
+	}
+	if idle == nil {
+		idle = deaf
+	}
+	if idle == nil {
+		return false, hopeless
+	}
+	s.forget(idle)
+	idle.kill()
+	return true, false
+}
