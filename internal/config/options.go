@@ -119,7 +119,7 @@ func upgradeOptions() []Option {
 func stopOptions() []Option {
 	return []Option{
 		{Name: "graceful-signal", Arg: "SIGNAL", Default: "USR2", Group: groups[4], Example: "TERM",
-			words: SignalNames(),
+			words: []string{"USR2", "TERM", "QUIT", "INT", "HUP", "USR1", "WINCH"},
 			Help:  "What asks a worker to finish its connections and end",
 			value: func(d *draft) value { return signalValue(&d.cfg.GracefulSignal) }},
 		{Name: "drain-timeout", Arg: "DURATION", Default: "0", Unset: "0, no limit", Group: groups[4], Example: "30s",

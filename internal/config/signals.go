@@ -85,16 +85,3 @@ func SignalName(n int) string {
 	}
 	return "RTMIN+" + strconv.Itoa(n-rtMin)
 }
-
-// SignalNames returns the names of all signals that have one, by number and
-// without the real-time ones between the first and the last.
-func SignalNames() []string {
-	var names []string
-	for n := 1; n <= maxSignal; n++ {
-		name := SignalName(n)
-		if name != strconv.Itoa(n) && !strings.Contains(name, "+") {
-			names = append(names, name)
-		}
-	}
-	return names
-}

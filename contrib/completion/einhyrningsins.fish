@@ -1,0 +1,50 @@
+# fish completion for einhyrningsins
+# Made from the list of options in internal/config; a test keeps it true.
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+function __einhyrningsins_at_options --description 'No program was given yet'
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case --
+                return 1
+            case -n --number --drop-env-var -b --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout -d --socket-path --pidfile --log-format
+                set -e words[1]
+            case '-*'
+            case '*'
+                return 1
+        end
+        set -q words[1]; and set -e words[1]
+    end
+    return 0
+end
+
+complete -c einhyrningsins -f
+complete -c einhyrningsins -n __einhyrningsins_at_options -s n -l number -x -d 'How many workers to run, from 1 to 10000'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l drop-env-var -x -d 'Keep this variable from the workers (repeatable)'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s b -l bind -x -d 'Listen here (repeatable). ADDR: address, [IPv6 address], name, or nothing for all. PORT 0: any free one. OPT: r, so_reuseaddr: bind beside lingering connections; n, o_nonblock: do not block'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s 4 -l ipv4-only -d 'Accept IPv4 connections only'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s 6 -l ipv6-only -d 'Accept IPv6 connections only'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l backlog -x -d 'How many connections may wait to be accepted'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s m -l manual -d 'The same as --ack-mode manual'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l ack-mode -x -a 'manual 0 1 5' -d 'A worker is ready once it sends an ACK (manual), or has lived this long'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l ack-timeout -x -d 'How long an ACK may take in manual mode'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l upgrade -x -a 'smooth fleet' -d 'Replace workers bit by bit, or all at once when all new ones are ready'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l max-unacked -x -d 'How many workers a smooth upgrade starts before they are ready'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l max-upgrade-additional -x -d 'How many processes more than --number a smooth upgrade may run, draining ones included'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l upgrade-retries -x -a '1 3 forever' -d 'After how many failed starts an upgrade is given up; forever counts as 10'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s r -l retries -x -a '1 10 forever' -d 'How many starts may fail in a row before giving up'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l seconds -x -d 'Least time between two starts in the same place; grows with each failure, to 30s at most'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l graceful-signal -x -a 'USR2 TERM QUIT INT HUP USR1 WINCH' -d 'What asks a worker to finish its connections and end'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l drain-timeout -x -d 'How long it may take for that before it gets TERM'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l kill-timeout -x -d 'How long after TERM it gets KILL; more than 0'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s d -l socket-path -r -F -d 'Where to make the control socket'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l pidfile -r -F -d 'Write our process id here'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s v -l verbose -d 'Log more'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s q -l quiet -d 'Log warnings and errors only'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l log-format -x -a 'text json' -d 'The form of the log on standard error'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l syslog -d 'Log warnings and errors to syslog, too'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s h -l help -d 'Print this text and exit'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l version -d 'Print the version and exit'
+complete -c einhyrningsins -x -a '(__fish_complete_subcommand -n -b -r -d --number --drop-env-var --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries --retries --seconds --graceful-signal --drain-timeout --kill-timeout --socket-path --pidfile --log-format)'

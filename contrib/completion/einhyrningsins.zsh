@@ -1,0 +1,33 @@
+#compdef einhyrningsins
+# Made from the list of options in internal/config; a test keeps it true.
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+_arguments -s -S : \
+    '(-n --number)'{-n+,--number=}'[How many workers to run, from 1 to 10000]:COUNT: ' \
+    '*'--drop-env-var='[Keep this variable from the workers (repeatable)]:VAR: ' \
+    '*'{-b+,--bind=}'[Listen here (repeatable). ADDR\: address, \[IPv6 address\], name, or nothing for all. PORT 0\: any free one. OPT\: r, so_reuseaddr\: bind beside lingering connections; n, o_nonblock\: do not block]:ADDR\:PORT\[,OPT...\]: ' \
+    '(-4 --ipv4-only)'{-4,--ipv4-only}'[Accept IPv4 connections only]' \
+    '(-6 --ipv6-only)'{-6,--ipv6-only}'[Accept IPv6 connections only]' \
+    '(--backlog)'--backlog='[How many connections may wait to be accepted]:COUNT: ' \
+    '(-m --manual)'{-m,--manual}'[The same as --ack-mode manual]' \
+    '(--ack-mode)'--ack-mode='[A worker is ready once it sends an ACK (manual), or has lived this long]:manual|SECONDS:(manual 0 1 5)' \
+    '(--ack-timeout)'--ack-timeout='[How long an ACK may take in manual mode]:DURATION: ' \
+    '(--upgrade)'--upgrade='[Replace workers bit by bit, or all at once when all new ones are ready]:smooth|fleet:(smooth fleet)' \
+    '(--max-unacked)'--max-unacked='[How many workers a smooth upgrade starts before they are ready]:COUNT: ' \
+    '(--max-upgrade-additional)'--max-upgrade-additional='[How many processes more than --number a smooth upgrade may run, draining ones included]:COUNT: ' \
+    '(--upgrade-retries)'--upgrade-retries='[After how many failed starts an upgrade is given up; forever counts as 10]:COUNT|forever:(1 3 forever)' \
+    '(-r --retries)'{-r+,--retries=}'[How many starts may fail in a row before giving up]:COUNT|forever:(1 10 forever)' \
+    '(--seconds)'--seconds='[Least time between two starts in the same place; grows with each failure, to 30s at most]:DURATION: ' \
+    '(--graceful-signal)'--graceful-signal='[What asks a worker to finish its connections and end]:SIGNAL:(USR2 TERM QUIT INT HUP USR1 WINCH)' \
+    '(--drain-timeout)'--drain-timeout='[How long it may take for that before it gets TERM]:DURATION: ' \
+    '(--kill-timeout)'--kill-timeout='[How long after TERM it gets KILL; more than 0]:DURATION: ' \
+    '(-d --socket-path)'{-d+,--socket-path=}'[Where to make the control socket]:PATH:_files' \
+    '(--pidfile)'--pidfile='[Write our process id here]:PATH:_files' \
+    '(-v --verbose)'{-v,--verbose}'[Log more]' \
+    '(-q --quiet)'{-q,--quiet}'[Log warnings and errors only]' \
+    '(--log-format)'--log-format='[The form of the log on standard error]:text|json:(text json)' \
+    '(--syslog)'--syslog'[Log warnings and errors to syslog, too]' \
+    '(-h --help)'{-h,--help}'[Print this text and exit]' \
+    '(--version)'--version'[Print the version and exit]' \
+    '(-):program:_command_names -e' \
+    '*::argument of the program:_normal'
