@@ -5,6 +5,7 @@ package config
 import (
 	"errors"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 
@@ -145,7 +146,7 @@ func translate(err error, flags *pflag.FlagSet) error {
 	switch {
 	case errors.As(err, &unknown):
 		if word := unknown.GetSpecifiedShortnames(); word != "" {
-			return unknownShort(unknown.GetSpecifiedName(), word)
+			return unknownShort(word)
 		}
 		return unknownLong(unknown.GetSpecifiedName())
 	case errors.As(err, &missing):
@@ -168,18 +169,19 @@ func unknownLong(name string) error {
 	return usagef("cannot use --%s: no such option; what belongs to the program comes after --, as in einhyrningsins -- server --%s", show(name), show(name))
 }
 
-func unknownShort(char, word string) error {
+// unknownShort is about the first character of word, which is what is left of a
+// word such as -vx.
+func unknownShort(word string) error {
 	// A long option with one dash is the usual slip.
-	if name, _, _ := strings.Cut(word, "="); len(name) > 1 {
-		if near, ok := nearest(char + strings.TrimPrefix(name, char)); ok {
-			return usagef("cannot use -%s: no such option; did you mean --%s?", show(word), near)
-		}
+	name, _, _ := strings.Cut(word, "=")
+	if near, ok := nearest(name); ok && len(name) > 1 {
+		return usagef("cannot use -%s: no such option; did you mean --%s?", show(word), near)
 	}
-	shown := "-" + word
-	if len(word) > 1 && char[0] < 0x80 {
-		shown = "-" + char + " (in -" + word + ")"
+	char := word
+	if word[0] < utf8.RuneSelf {
+		char = word[:1]
 	}
-	return usagef("cannot use %s: no such option; what belongs to the program comes after --, as in einhyrningsins -- server -%s", show(shown), show(word))
+	return usagef("cannot use %s: no such option; what belongs to the program comes after --, as in einhyrningsins -- server %s", show("-"+char), show("-"+char))
 }
 
 // refuseTestFlags refuses words that pflag passes over in silence, because it
