@@ -82,11 +82,8 @@ func cannotConnect(path string, err error) error {
 	if !errors.As(err, &errno) {
 		return fmt.Errorf("cannot connect to %s: %w", path, err)
 	}
-	switch errno {
-	case syscall.ENOENT:
-		return fmt.Errorf("cannot connect to %s: %w: no such socket: %w", path, ErrNoMaster, errno)
-	case syscall.ECONNREFUSED:
-		return fmt.Errorf("cannot connect to %s: %w: nobody listens: %w", path, ErrNoMaster, errno)
+	if errno == syscall.ENOENT || errno == syscall.ECONNREFUSED {
+		return fmt.Errorf("cannot connect to %s: %w: %w", path, ErrNoMaster, errno)
 	}
 	return fmt.Errorf("cannot connect to %s: %w", path, errno)
 }
