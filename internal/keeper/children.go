@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"slices"
+	"syscall"
+	"time"
+
+	"einhyrningsins/internal/link"
+)
+
+// child is one worker, from the order to start it until its end is forgotten.
+type child struct {
+	link.Child
+	told  told
+	queue bool // in table.news
+}
+
+// told is what this master has heard of a child.
+type told struct{ spawned, ended bool }
+
+func (c *child) running() bool { return c.PID != 0 && c.Exit == nil }
+func (c *child) ended() bool   { return c.Exit != nil || c.Failed != nil }
+
+// endedAt is when it ended; only for one that has.
+func (c *child) endedAt() time.Duration {
+	if c.Exit != nil {
+		return c.Exit.At
+	}
+	return c.Failed.At
+}
+
+// table is the truth about which workers exist.
+type table struct {
+	bySerial map[uint64]*child
+	byPID    map[int]*child // running ones
+	news     []*child       // with something to tell, each at most once
+	ends     []*child       // ended and not forgotten, oldest first
+	next     uint64         // serial of the next child
+}
+
+func newTable() table {
+	return table{bySerial: map[uint64]*child{}, byPID: map[int]*child{}, next: 1}
+}
+
+func (t *table) add(c *child) {
+	t.bySerial[c.Serial] = c
+	t.next = c.Serial + 1
+}
+
+func (t *table) started(c *child, pid int, at time.Duration) {
+	c.PID, c.StartedAt = pid, at
+	t.byPID[pid] = c
+	t.hasNews(c)
+}
+
+func (t *table) failed(c *child, f *link.SpawnFailed) {
+	c.Failed = f
+	t.ends = append(t.ends, c)
+	t.hasNews(c)
+}
+
+func (t *table) exited(c *child, e *link.Exited) {
+	delete(t.byPID, c.PID)
+	c.Exit = e
+	t.ends = append(t.ends, c)
+	t.hasNews(c)
+}
+
+func (t *table) hasNews(c *child) {
+	if !c.queue {
+		c.queue = true
+		t.news = append(t.news, c)
+	}
+}
+
+func (t *table) forget(c *child) {
+	delete(t.bySerial, c.Serial)
+	t.ends = slices.DeleteFunc(t.ends, func(o *child) bool { return o == c })
+}
+
+// all returns the children in the order in which they were asked for.
+func (t *table) all() []*child {
+	list := make([]*child, 0, len(t.bySerial))
+	for _, c := range t.bySerial {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b *child) int { return int(int64(a.Serial) - int64(b.Serial)) })
+	return list
+}
+
+// reap takes note of every child that has ended. What is left of a worker's
+// process group gets TERM while its number still belongs to it.
+func (k *keeper) reap() {
+	for {
+		pid := k.sys.ended()
+		if pid == 0 {
+			return
+		}
+		switch c := k.table.byPID[pid]; {
+		case c != nil:
+			k.reapWorker(c)
+		case pid == k.master.pid:
+			k.masterEnded(k.sys.reap(pid))
+		case k.spawner.busy():
+			// It may be the child of the spawn that has not answered yet, whose
+			// spawned must come first. It stays where it is until the answer,
+			// and hides the others from us: look at these one by one.
+			k.reapKnown()
+			return
+		default:
+			k.sys.reap(pid) // a child that we inherited: none of our business
+		}
+	}
+}
+
+func (k *keeper) reapKnown() {
+	for _, c := range k.table.all() {
+		if c.running() && k.sys.hasEnded(c.PID) {
+			k.reapWorker(c)
+		}
+	}
+	if k.master.pid != 0 && k.sys.hasEnded(k.master.pid) {
+		k.masterEnded(k.sys.reap(k.master.pid))
+	}
+}
+
+func (k *keeper) reapWorker(c *child) {
+	_ = k.sys.kill(c.PID, syscall.SIGTERM, true) // fails when nobody is left
+	status := k.sys.reap(c.PID)
+	e := &link.Exited{Serial: c.Serial, At: k.sys.now()}
+	if status.Signaled() {
+		e.Signal, e.Core = int(status.Signal()), status.CoreDump()
+	} else {
+		e.Code = status.ExitStatus()
+	}
+	k.table.exited(c, e)
+	k.aloneProgress()
+}
+
+// signal sends sig to a worker that was not reaped, so that its number cannot
+// belong to another process.
+func (k *keeper) signal(c *child, sig syscall.Signal, group bool, level link.Level) {
+	if !c.running() {
+		return
+	}
+	if err := k.sys.kill(c.PID, sig, group); err != nil {
+		k.log.Warn("cannot signal worker", "pid", c.PID, "signal", int(sig), "error", err)
+	}
+	c.LastSignal = int(sig)
+	if level > c.Level {
+		c.Level, c.SignalAt = level, k.sys.now()
+	}
+}
+
+func (k *keeper) signalAll(sig syscall.Signal, level link.Level) {
+	for _, c := range k.table.all() {
+		k.signal(c, sig, true, level)
+	}
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// controlSocket is the path where clients find the master, and the lock file
+// beside it, which says whose it is. The master accepts; the listener stays
+// ours, so that what waits in its backlog outlives a master.
+type controlSocket struct {
+	path string
+	lock *os.File
+	bound
+}
+
+// bound is a listener and what it is on disk, so that nobody else's path is
+// ever removed.
+type bound struct {
+	fd int
+	at inode
+}
+
+type inode struct{ dev, ino uint64 }
+
+// deadKeeper is what a lock file tells of a keeper that did not end in order.
+type deadKeeper struct{ pid int }
+
+// hint is nil when the one before ended in order.
+func (d deadKeeper) hint() error {
+	if d.pid == 0 {
+		return nil
+	}
+	return fmt.Errorf("keeper %d, which was here before, died; its workers may still serve and hold the address: end them, or wait for their end", d.pid)
+}
+
+// lockControlSocket makes sure that the path is ours alone to use. It comes
+// first of all: it also knows which keeper was here before.
+func lockControlSocket(path string) (*controlSocket, deadKeeper, error) {
+	c := &controlSocket{path: path, bound: bound{fd: -1}}
+	dead, err := c.takeLock()
+	return c, dead, err
+}
+
+// open binds the path. A socket on which somebody answers is refused, a stale
+// one replaced, anything else left alone.
+func (c *controlSocket) open() error {
+	err := c.clear()
+	if err == nil {
+		c.bound, err = bindControl(c.path)
+	}
+	if err != nil {
+		return err
+	}
+	own := fmt.Appendf(nil, "%d\n", os.Getpid())
+	if _, err := c.lock.WriteAt(own, 0); err == nil {
+		_ = c.lock.Truncate(int64(len(own)))
+	}
+	return nil
+}
+
+func (c *controlSocket) takeLock() (deadKeeper, error) {
+	name := c.path + ".lock"
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return deadKeeper{}, fmt.Errorf("cannot open lock file %s: %w", name, rootCause(err))
+	}
+	holder := readPID(f)
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if err != unix.EWOULDBLOCK {
+			return deadKeeper{}, fmt.Errorf("cannot lock %s: %w", name, err)
+		}
+		return deadKeeper{}, fmt.Errorf("cannot use control socket %s: keeper %d is running there; stop it or choose another path with -d", c.path, holder)
+	}
+	c.lock = f
+	return deadKeeper{holder}, nil
+}
+
+func readPID(f *os.File) int {
+	b, _ := io.ReadAll(io.LimitReader(f, 32))
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+	return pid
+}
+
+func rootCause(err error) error {
+	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// clear makes way at the path.
+func (c *controlSocket) clear() error {
+	info, err := os.Lstat(c.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot use control socket %s: %w", c.path, rootCause(err))
+	}
+	if info.Mode().Type() != os.ModeSocket {
+		return fmt.Errorf("cannot use control socket %s: something else is there (%s); remove it or choose another path with -d", c.path, info.Mode().Type())
+	}
+	switch err := connectTo(c.path); err {
+	case unix.ECONNREFUSED:
+		if err := os.Remove(c.path); err != nil {
+			return fmt.Errorf("cannot replace stale control socket %s: %w", c.path, rootCause(err))
+		}
+		return nil
+	case nil, unix.EAGAIN: // EAGAIN: alive, and its backlog is full, unix(7)
+		return fmt.Errorf("cannot use control socket %s: a server is listening there; stop it or choose another path with -d", c.path)
+	default:
+		return fmt.Errorf("cannot use control socket %s: a socket is there that cannot be asked: %w", c.path, err)
+	}
+}
+
+func connectTo(path string) error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	unix.CloseOnExec(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return err
+	}
+	return unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+}
+
+// bindControl makes a listener at the path, which is never open to others: the
+// mode is set before the name exists. It sets the umask for the moment, so no
+// process may be started meanwhile.
+func bindControl(path string) (bound, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return bound{}, fmt.Errorf("cannot make control socket: %w", err)
+	}
+	unix.CloseOnExec(fd)
+	_ = unix.Fchmod(fd, 0o600) // Linux; elsewhere the umask alone does it
+	old := unix.Umask(0o177)
+	err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
+	unix.Umask(old)
+	if err == nil {
+		err = unix.Listen(fd, unix.SOMAXCONN)
+	}
+	var at inode
+	if err == nil {
+		at, err = inodeOf(path)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return bound{}, fmt.Errorf("cannot bind control socket %s: %w", path, err)
+	}
+	return bound{fd, at}, nil
+}
+
+func inodeOf(path string) (inode, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return inode{}, rootCause(err)
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return inode{}, errors.New("the file system has no inodes")
+	}
+	return inode{uint64(st.Dev), uint64(st.Ino)}, nil
+}
+
+// missing tells whether nothing is at the path any more, as after a cleaner
+// of temporary files.
+func (c *controlSocket) missing() bool {
+	_, err := os.Lstat(c.path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// replace takes over what was bound anew.
+func (c *controlSocket) replace(b bound) {
+	unix.Close(c.fd)
+	c.bound = b
+}
+
+// dup returns a descriptor of the listener, for a master.
+func (c *controlSocket) dup() (int, error) {
+	return unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
+}
+
+// close removes the path if it is still ours. The lock file stays: were it
+// removed, two keepers could each lock one of that name. What it says goes, as
+// a sign that we ended in order.
+func (c *controlSocket) close() {
+	if c.fd < 0 {
+		c.lock.Close()
+		return
+	}
+	if at, err := inodeOf(c.path); err == nil && at == c.at {
+		_ = os.Remove(c.path)
+	}
+	unix.Close(c.fd)
+	_ = c.lock.Truncate(0)
+	c.lock.Close()
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Package keeper is the process that everyone knows: it binds the sockets,
+// starts, signals and reaps every process, and decides nothing. What decides
+// is the master, a child of its own that it restarts when it dies.
+//
+// The way through: startup.go makes everything ready and hands over to the
+// loop in this file, one goroutine that owns all state. children.go is the
+// table of workers, masters.go starts masters and tells them what they must
+// know, orders.go carries out what they ask for, spawner.go is the one thread
+// that forks, alone.go stops everything when no master can. system.go is the
+// seam to the operating system.
+//
+// What the keeper has to tell is never a queue that can fill: it is a mark at
+// a child or at itself, kept until the master says forget.
+package keeper
+
+import (
+	"log/slog"
+	"os"
+	"syscall"
+	"time"
+
+	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/link"
+)
+
+// patience is how long the keeper waits for a master: to go live, and to deal
+// with a stop signal or an exit.
+const patience = 5 * time.Second
+
+// keeper is the state of the loop. Nothing else touches it.
+type keeper struct {
+	cfg *config.Config
+	sys system
+	log *slog.Logger
+
+	started time.Time
+	hello   link.Hello // what every hello has in common
+	control *controlSocket
+	devNull *os.File
+	worker  process // what every worker has in common
+
+	table    table
+	spawner  spawner
+	master   master
+	saved    []byte // the pool, as the master last saved it
+	caught   map[syscall.Signal]*caughtSignal
+	ints     int // INTs caught since the start
+	noSpawns bool
+
+	alone  *alone   // we stop everything ourselves
+	ending *ending  // the last thing to do
+	events eventsIn // where signals arrive
+}
+
+// caughtSignal is a signal that the master has to deal with.
+type caughtSignal struct {
+	count int           // not forgotten yet
+	told  int           // of these, how many this master knows of
+	since time.Duration // when the oldest was caught
+}
+
+// ending is how the whole ends.
+type ending struct {
+	code   int
+	reason string
+	by     time.Duration // when the master must have ended
+}
+
+// run is the loop. It returns the exit status and its reason.
+func (k *keeper) run() (int, string) {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	k.startMaster()
+	for {
+		k.tell()
+		if code, reason, over := k.over(); over {
+			return code, reason
+		}
+		k.arm(timer)
+		jobs, next := k.spawner.next()
+		select {
+		case <-k.events.child:
+			k.reap()
+		case sig := <-k.events.stop:
+			k.caughtSignal(sig.(syscall.Signal))
+		case sig := <-k.events.other:
+			k.caughtSignal(sig.(syscall.Signal))
+		case <-k.events.ignored:
+		case jobs <- next:
+			k.spawner.handedOver()
+		case a := <-k.spawner.answers:
+			k.answered(a)
+			k.reap()
+		case in, open := <-k.master.in():
+			if open {
+				k.order(in)
+			} else {
+				k.masterClosed()
+			}
+		case <-k.master.drained():
+		case <-timer.C:
+			k.deadlines()
+		}
+	}
+}
+
+// over tells whether there is nothing left to do but to end.
+func (k *keeper) over() (code int, reason string, over bool) {
+	if k.ending != nil && !k.master.exists() {
+		return k.ending.code, k.ending.reason, true
+	}
+	return 0, "", false
+}
+
+// arm sets the timer to the next deadline. While nothing waits none is set, so
+// that an idle keeper never wakes up.
+func (k *keeper) arm(timer *time.Timer) {
+	timer.Stop()
+	if next, ok := k.nextDeadline(); ok {
+		timer.Reset(max(next-k.sys.now(), 0))
+	}
+}
+
+func (k *keeper) nextDeadline() (time.Duration, bool) {
+	var next time.Duration
+	earlier := func(t time.Duration) {
+		if t > 0 && (next == 0 || t < next) {
+			next = t
+		}
+	}
+	if k.ending != nil {
+		earlier(k.ending.by)
+		return next, next > 0
+	}
+	earlier(k.master.restartAt)
+	earlier(k.master.hungAt(k))
+	earlier(k.aloneAt())
+	if k.alone != nil {
+		earlier(k.alone.killAt)
+	}
+	return next, next > 0
+}
+
+// deadlines does what has become due.
+func (k *keeper) deadlines() {
+	k.reap() // an exit that has happened comes before a deadline
+	now := k.sys.now()
+	due := func(t time.Duration) bool { return t > 0 && t <= now }
+	switch {
+	case k.ending != nil:
+		if due(k.ending.by) {
+			k.killMaster("it did not end")
+			k.ending.by = 0
+		}
+	case k.alone != nil:
+		if due(k.alone.killAt) {
+			k.alone.killAt = 0
+			k.signalAll(syscall.SIGKILL, link.LevelKill)
+		}
+	case due(k.aloneAt()):
+		k.stopAlone()
+	case due(k.master.hungAt(k)):
+		k.killMaster(k.master.hungHow())
+	case due(k.master.restartAt):
+		k.master.restartAt = 0
+		k.startMaster()
+	}
+}
+
+// caughtSignal takes note of a signal, for the master to deal with.
+func (k *keeper) caughtSignal(sig syscall.Signal) {
+	c := k.caught[sig]
+	if c == nil {
+		c = &caughtSignal{}
+		k.caught[sig] = c
+	}
+	if c.count == 0 {
+		c.since = k.sys.now()
+	}
+	c.count = min(c.count+1, 3) // a third one says all that there is to say
+	if sig == syscall.SIGINT {
+		k.ints++
+	}
+	if k.ints == 3 && sig == syscall.SIGINT {
+		k.log.Warn("a third SIGINT: killing all workers")
+		k.stopSpawning()
+		k.signalAll(syscall.SIGKILL, link.LevelKill)
+	}
+}
+
+// stopSince is when the oldest stop signal was caught that no master has dealt
+// with yet; 0: none.
+func (k *keeper) stopSince() time.Duration {
+	var oldest time.Duration
+	for sig, c := range k.caught {
+		if isStop(sig) && c.count > 0 && (oldest == 0 || c.since < oldest) {
+			oldest = c.since
+		}
+	}
+	return oldest
+}
+
+func isStop(sig syscall.Signal) bool {
+	switch sig {
+	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGUSR2:
+		return true
+	}
+	return false
+}
+
+// eventsIn is where signals arrive. Each channel is as long as there can be
+// signals that say something new, because os/signal drops what does not fit.
+type eventsIn struct {
+	child   chan os.Signal // CHLD: one look finds all
+	stop    chan os.Signal
+	other   chan os.Signal
+	ignored chan os.Signal // PIPE, and what was ignored when we were started
+}

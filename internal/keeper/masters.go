@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"einhyrningsins/internal/link"
+)
+
+// MasterName is argv[0] and comm of a master, so that pidof finds one keeper.
+const MasterName = "einhyrn-master"
+
+// MasterLinkFD is where a master finds its end of the link.
+const MasterLinkFD = 3
+
+// How masters are restarted: one that had been live for long enough at once,
+// others after a delay that doubles; after some that never went live the next
+// starts without the saved state, for that may be what kills them.
+const (
+	provenAfter    = 100 * time.Millisecond
+	firstDelay     = 50 * time.Millisecond
+	longestDelay   = 2 * time.Second
+	triesWithState = 3
+)
+
+// master is the keeper's view of the master of the moment.
+type master struct {
+	pid       int        // 0: none runs, or it was not started yet
+	starting  bool       // the spawner has the job
+	conn      *link.Conn // nil when its end was read
+	theirs    *os.File   // its end, until it was started
+	startedAt time.Duration
+	liveAt    time.Duration // 0: not live
+	greeted   bool          // hello was said
+	killed    bool
+	closedAt  time.Duration // when its link was read to the end, and it still was there
+	done      uint64        // number of the last signal that was carried out
+	toldDone  uint64
+
+	restartAt time.Duration
+	delay     time.Duration // before the next restart
+	failures  int           // in a row that never went live
+	count     int           // masters so far
+	everLive  bool
+	diedAt    time.Duration // when the last live one died
+	lastWord  string
+}
+
+func (m *master) exists() bool { return m.pid != 0 || m.starting || m.conn != nil }
+
+func (m *master) in() <-chan link.Received {
+	if m.conn == nil {
+		return nil
+	}
+	return m.conn.In()
+}
+
+func (m *master) drained() <-chan struct{} {
+	if m.conn == nil {
+		return nil
+	}
+	return m.conn.Drained()
+}
+
+// hungAt is when the master must be taken for hung, unless something moves;
+// 0: nothing waits for it.
+func (m *master) hungAt(k *keeper) time.Duration {
+	if m.pid == 0 || m.killed {
+		return 0
+	}
+	if m.conn == nil {
+		return m.closedAt + time.Second
+	}
+	if m.liveAt == 0 {
+		return m.startedAt + patience
+	}
+	oldest := k.stopSince()
+	if len(k.table.ends) > 0 {
+		if at := k.table.ends[0].endedAt(); oldest == 0 || at < oldest {
+			oldest = at
+		}
+	}
+	if oldest == 0 {
+		return 0
+	}
+	return max(oldest, m.liveAt) + patience
+}
+
+func (m *master) hungHow() string {
+	if m.conn == nil {
+		return "it closed its link"
+	}
+	if m.liveAt == 0 {
+		return "it did not go live in time"
+	}
+	return "it did not deal with an exit or a stop signal in time"
+}
+
+// startMaster asks the spawner for a master.
+func (k *keeper) startMaster() {
+	ours, theirs, err := link.Pair()
+	if err != nil {
+		k.log.Error("cannot make the link to a master", "error", err)
+		k.scheduleMaster()
+		return
+	}
+	m := &k.master
+	m.conn, m.theirs, m.starting = ours, theirs, true
+	m.greeted, m.killed, m.liveAt, m.done, m.toldDone = false, false, 0, 0, 0
+	m.count++
+	path := ownProgram
+	if path == "" {
+		path, _ = os.Executable()
+	}
+	k.spawner.wantFirst(job{process: process{
+		path:    path,
+		argv:    []string{MasterName},
+		env:     os.Environ(),
+		files:   []uintptr{k.devNull.Fd(), 1, 2, theirs.Fd()},
+		blocked: handled,
+	}})
+}
+
+func (k *keeper) masterStarted(a answer) {
+	m := &k.master
+	m.starting = false
+	m.theirs.Close()
+	if a.err != nil {
+		k.log.Error("cannot start a master", "error", a.err)
+		m.conn.Close()
+		m.conn = nil
+		m.lastWord = a.err.Error()
+		k.scheduleMaster()
+		return
+	}
+	m.pid, m.startedAt = a.pid, a.at
+}
+
+// masterClosed means that its link was read to the end.
+func (k *keeper) masterClosed() {
+	k.log.Debug("a master closed its link", "pid", k.master.pid, "reason", k.master.conn.Err())
+	k.master.conn.Close()
+	k.master.conn = nil
+	k.master.closedAt = k.sys.now()
+	k.masterGone()
+}
+
+// masterEnded means that it was reaped.
+func (k *keeper) masterEnded(status syscall.WaitStatus) {
+	m := &k.master
+	m.pid = 0
+	switch {
+	case m.killed:
+	case status.Signaled():
+		m.lastWord = "signal: " + status.Signal().String()
+	default:
+		m.lastWord = fmt.Sprintf("exit status %d", status.ExitStatus())
+	}
+	k.masterGone()
+}
+
+// masterGone goes on to the next master once nothing of the last is left: it
+// was reaped, and every whole message of its own was carried out.
+func (k *keeper) masterGone() {
+	m := &k.master
+	if m.exists() {
+		return
+	}
+	if m.liveAt > 0 {
+		m.diedAt = k.sys.now()
+	}
+	if k.ending != nil {
+		return
+	}
+	k.log.Warn("the master died; starting another", "how", m.lastWord, "live_for", k.liveFor().String())
+	k.scheduleMaster()
+}
+
+func (k *keeper) liveFor() time.Duration {
+	if k.master.liveAt == 0 {
+		return 0
+	}
+	return k.sys.now() - k.master.liveAt
+}
+
+func (k *keeper) scheduleMaster() {
+	m := &k.master
+	if m.liveAt == 0 {
+		m.failures++
+	}
+	switch {
+	case k.alone != nil:
+		return
+	case !m.everLive && m.failures >= triesWithState:
+		k.ending = &ending{code: 1, reason: "no master ever went live: " + m.lastWord}
+		return
+	case m.liveAt > 0 && k.liveFor() >= provenAfter:
+		m.delay = 0
+		k.startMaster()
+	default:
+		m.delay = min(max(2*m.delay, firstDelay), longestDelay)
+		m.restartAt = k.sys.now() + m.delay
+	}
+}
+
+func (k *keeper) killMaster(why string) {
+	m := &k.master
+	if m.pid == 0 || m.killed {
+		return
+	}
+	m.killed = true
+	m.lastWord = why
+	k.log.Warn("killing the master", "pid", m.pid, "reason", why)
+	_ = k.sys.kill(m.pid, syscall.SIGKILL, false)
+}
+
+// tell sends the master what is new, as long as its socket takes it.
+func (k *keeper) tell() {
+	m := &k.master
+	if m.conn == nil || m.pid == 0 || k.ending != nil {
+		return
+	}
+	if !m.greeted {
+		k.greet()
+	}
+	for len(k.table.news) > 0 && !m.conn.Pending() {
+		c := k.table.news[0]
+		k.table.news = k.table.news[1:]
+		c.queue = false
+		k.tellChild(c)
+	}
+	if m.done > m.toldDone && !m.conn.Pending() {
+		m.toldDone = m.done
+		m.conn.Send(&link.Done{Through: m.done})
+	}
+	for sig, c := range k.caught {
+		if c.count > c.told && !m.conn.Pending() {
+			m.conn.Send(&link.Signalled{Signal: int(sig), Count: c.count - c.told})
+			c.told = c.count
+		}
+	}
+}
+
+func (k *keeper) tellChild(c *child) {
+	if c.PID != 0 && !c.told.spawned {
+		c.told.spawned = true
+		k.master.conn.Send(&link.Spawned{Serial: c.Serial, PID: c.PID, At: c.StartedAt})
+	}
+	if c.ended() && !c.told.ended {
+		c.told.ended = true
+		if c.Failed != nil {
+			k.master.conn.Send(c.Failed)
+		} else {
+			k.master.conn.Send(c.Exit)
+		}
+	}
+}
+
+// greet tells a new master everything.
+func (k *keeper) greet() {
+	m := &k.master
+	m.greeted = true
+	all := k.table.all()
+	h := k.hello
+	h.NextSerial, h.Children, h.Masters = k.table.next, len(all), m.count-1
+	h.Saved = k.saved
+	if m.failures >= triesWithState {
+		h.Saved = nil
+		h.Rebuild = fmt.Sprintf("%d masters in a row never went live", m.failures)
+	}
+	h.Signals = map[int]int{}
+	for sig, c := range k.caught {
+		if c.count > 0 {
+			h.Signals[int(sig)] = c.count
+		}
+		c.told = c.count
+	}
+	listener, err := k.control.dup()
+	if err != nil {
+		k.killMaster("cannot hand over the control socket: " + err.Error())
+		return
+	}
+	m.conn.Send(&h, listener)
+	for _, c := range all {
+		m.conn.Send(&c.Child)
+		c.told = told{spawned: c.PID != 0, ended: c.ended()}
+		c.queue = false
+	}
+	k.table.news = nil
+	m.conn.Send(&link.Begin{})
+}

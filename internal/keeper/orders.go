@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/childenv"
+	"einhyrningsins/internal/link"
+)
+
+// order carries out one message of the master. One that makes no sense can
+// only come from a master gone bad, which is replaced.
+func (k *keeper) order(in link.Received) {
+	for _, fd := range in.FDs {
+		unix.Close(fd) // no message of a master carries one
+	}
+	if k.ending != nil {
+		return
+	}
+	switch m := in.Msg.(type) {
+	case *link.Live:
+		k.wentLive()
+	case *link.Spawn:
+		k.orderSpawn(m)
+	case *link.Signal:
+		k.orderSignal(m)
+	case *link.Forget:
+		k.orderForget(m)
+	case *link.Save:
+		k.orderSave(m)
+	case *link.Renew:
+		if k.control.missing() {
+			k.spawner.want(job{renew: k.cfg.SocketPath})
+		}
+	case *link.Exit:
+		k.log.Debug("the master asks to end", "code", m.Code)
+		k.ending = &ending{code: m.Code, reason: m.Reason, by: k.sys.now() + patience}
+	default:
+		k.killMaster(fmt.Sprintf("it sent %T", m))
+	}
+}
+
+func (k *keeper) wentLive() {
+	m := &k.master
+	if m.liveAt == 0 {
+		m.liveAt = k.sys.now()
+		m.failures = 0
+		m.everLive = true
+	}
+}
+
+func (k *keeper) orderSpawn(m *link.Spawn) {
+	if m.Serial != k.table.next {
+		k.killMaster(fmt.Sprintf("it asked for worker %d, but the next is %d", m.Serial, k.table.next))
+		return
+	}
+	c := &child{Child: link.Child{
+		Serial: m.Serial, Generation: m.Generation, Index: m.Index, OrderedAt: k.sys.now(),
+	}}
+	k.table.add(c)
+	if k.noSpawns {
+		k.table.failed(c, k.spawnFailure(c.Serial, syscall.ECANCELED))
+		return
+	}
+	p := k.worker
+	p.env = childenv.WithIndex(p.env, m.Index)
+	k.spawner.want(job{serial: c.Serial, process: p})
+}
+
+func (k *keeper) spawnFailure(serial uint64, err error) *link.SpawnFailed {
+	f := &link.SpawnFailed{Serial: serial, Path: k.worker.path, At: k.sys.now()}
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		f.Errno, f.Shortage = int(errno), isShortage(errno)
+	}
+	return f
+}
+
+// answered takes what became of a job.
+func (k *keeper) answered(a answer) {
+	k.spawner.inFlight--
+	switch {
+	case a.job.renew != "":
+		k.renewed(a)
+	case a.job.serial == 0:
+		k.masterStarted(a)
+	case a.err != nil:
+		c := k.table.bySerial[a.job.serial]
+		k.table.failed(c, k.spawnFailure(c.Serial, a.err))
+		k.aloneProgress()
+	default:
+		c := k.table.bySerial[a.job.serial]
+		k.table.started(c, a.pid, a.at)
+		if k.noSpawns {
+			k.signal(c, syscall.SIGKILL, true, link.LevelKill)
+		}
+	}
+}
+
+// stopSpawning is for good: what was ordered and not begun is answered as
+// failed, what is under way is killed when it answers.
+func (k *keeper) stopSpawning() {
+	k.noSpawns = true
+	for _, j := range k.spawner.dropWorkers() {
+		k.table.failed(k.table.bySerial[j.serial], k.spawnFailure(j.serial, syscall.ECANCELED))
+	}
+}
+
+func (k *keeper) renewed(a answer) {
+	if a.err != nil {
+		k.log.Error("the control socket is gone", "error", a.err)
+		return
+	}
+	k.control.replace(a.bound)
+	k.log.Warn("the control socket was gone; bound it anew", "path", k.cfg.SocketPath)
+	listener, err := k.control.dup()
+	if err == nil && k.master.conn != nil && k.master.greeted {
+		k.master.conn.Send(&link.Listener{}, listener)
+	}
+}
+
+func (k *keeper) orderSignal(m *link.Signal) {
+	if c := k.table.bySerial[m.Serial]; c != nil {
+		k.signal(c, syscall.Signal(m.Signal), m.Group, m.Level)
+	}
+	k.master.done = m.Number
+}
+
+func (k *keeper) orderForget(m *link.Forget) {
+	if m.Serial != 0 {
+		c := k.table.bySerial[m.Serial]
+		if c == nil || !c.ended() {
+			k.killMaster(fmt.Sprintf("it wants worker %d forgotten, which has not ended", m.Serial))
+			return
+		}
+		k.table.forget(c)
+		return
+	}
+	k.forgetSignal(m.Signal, m.Count)
+}
+
+func (k *keeper) forgetSignal(sig, count int) {
+	if c := k.caught[syscall.Signal(sig)]; c != nil {
+		c.count = max(c.count-count, 0)
+		c.told = max(c.told-count, 0)
+		c.since = k.sys.now()
+	}
+}
+
+func (k *keeper) orderSave(m *link.Save) {
+	for sig, count := range m.Signals {
+		k.forgetSignal(sig, count)
+	}
+	if m.Serial == 0 {
+		k.saved = m.Data
+		return
+	}
+	if c := k.table.bySerial[m.Serial]; c != nil {
+		c.Saved, c.ReadyAt = m.Data, m.ReadyAt
+	}
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// job is something that the spawning thread does, in order: start a worker or
+// a master, or bind the control socket anew (which sets the umask that a
+// child would inherit).
+type job struct {
+	serial  uint64 // of the worker, or 0
+	process process
+	renew   string // path of the control socket to bind anew
+}
+
+// answer is what became of a job.
+type answer struct {
+	job job
+	pid int
+	at  time.Duration
+	err error
+
+	bound bound // of a job to renew
+}
+
+// spawner is the loop's side of the one thread that forks.
+type spawner struct {
+	queue    []job
+	inFlight int // handed over and not answered: 0 or 1
+	jobs     chan job
+	answers  chan answer
+}
+
+func newSpawner(sys system) spawner {
+	s := spawner{jobs: make(chan job), answers: make(chan answer)}
+	go s.serve(sys)
+	return s
+}
+
+// serve keeps its thread for ever: the signal mask that it sets, and the
+// parent-death signal of children, belong to a thread.
+func (s spawner) serve(sys system) {
+	runtime.LockOSThread()
+	for j := range s.jobs {
+		a := answer{job: j}
+		if j.renew != "" {
+			a.bound, a.err = bindControl(j.renew)
+		} else {
+			a.pid, a.err = sys.start(j.process)
+		}
+		a.at = sys.now()
+		s.answers <- a
+	}
+}
+
+func (s *spawner) want(j job) { s.queue = append(s.queue, j) }
+
+// wantFirst is for a master, which nobody can do without.
+func (s *spawner) wantFirst(j job) { s.queue = append([]job{j}, s.queue...) }
+
+// dropWorkers takes the workers that were not begun from the queue.
+func (s *spawner) dropWorkers() (dropped []job) {
+	var kept []job
+	for _, j := range s.queue {
+		if j.serial != 0 {
+			dropped = append(dropped, j)
+		} else {
+			kept = append(kept, j)
+		}
+	}
+	s.queue = kept
+	return dropped
+}
+
+// next returns the channel that takes the next job; nil when there is none to
+// hand over now.
+func (s *spawner) next() (chan<- job, job) {
+	if len(s.queue) == 0 || s.inFlight > 0 {
+		return nil, job{}
+	}
+	return s.jobs, s.queue[0]
+}
+
+func (s *spawner) handedOver() {
+	s.queue = s.queue[1:]
+	s.inFlight++
+}
+
+// busy tells whether a process may exist whose pid we don't know yet.
+func (s *spawner) busy() bool { return s.inFlight > 0 }
+
+// isShortage tells errors that may pass by themselves from those of the
+// program, fork(2) and execve(2).
+func isShortage(errno syscall.Errno) bool {
+	switch errno {
+	case syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ETXTBSY:
+		return true
+	}
+	return false
+}

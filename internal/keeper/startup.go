@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"einhyrningsins/internal/bind"
+	"einhyrningsins/internal/childenv"
+	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/version"
+)
+
+// Exit statuses. A stop that was asked for ends with 0.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// handled are the signals that mean something to us. A master is started with
+// all of them blocked, so that one sent to both acts once.
+var handled = []syscall.Signal{
+	syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
+	syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU,
+	syscall.SIGCONT, syscall.SIGPIPE,
+}
+
+// Clean makes the process what keeper and master need: nothing that was
+// inherited from fd on reaches a worker, no dead reader of our output and no
+// signal that was ignored when we started does harm. The channel receives the
+// signals that need no answer. It must be called before anything else.
+func Clean(fd int) chan os.Signal {
+	closeInherited(fd)
+	ignored := make(chan os.Signal, 1)
+	adoptIgnored(ignored)
+	signal.Notify(ignored, syscall.SIGPIPE)
+	return ignored
+}
+
+// Log is what the keeper needs of a log.
+type Log interface {
+	Logger() *slog.Logger
+	Flush(timeout time.Duration)
+}
+
+// UsageError is a mistake in the command line that shows only when it is
+// acted upon.
+type UsageError struct{ error }
+
+// Run is the keeper's whole life: everything is bound before anything is
+// spawned, or nothing is. path is where cfg's program was found. It returns
+// the exit status; a [UsageError] and what cannot be bound come back as errors
+// beside it, to be shown to whoever started us.
+func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int, error) {
+	k := &keeper{
+		cfg: cfg, sys: realSystem{}, log: log.Logger(),
+		started: time.Now(), table: newTable(), caught: map[syscall.Signal]*caughtSignal{},
+		events: eventsIn{
+			child: make(chan os.Signal, 1), stop: make(chan os.Signal, 16),
+			other: make(chan os.Signal, 16), ignored: ignored,
+		},
+	}
+	if err := k.prepare(path); err != nil {
+		return exitFailed, err
+	}
+	k.listenToSignals()
+	k.spawner = newSpawner(k.sys)
+	code, reason := k.run()
+	k.control.close()
+	if cfg.PidFile != "" {
+		removePIDFile(cfg.PidFile)
+	}
+	level := slog.LevelInfo
+	if code != 0 {
+		level = slog.LevelError
+	}
+	k.log.Log(context.Background(), level, "the end", "status", code, "reason", reason)
+	log.Flush(time.Second)
+	return code, nil
+}
+
+// prepare makes all that a first master needs, or leaves nothing behind.
+func (k *keeper) prepare(path string) (err error) {
+	k.devNull, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("cannot open %s: %w", os.DevNull, err)
+	}
+	control, dead, err := lockControlSocket(k.cfg.SocketPath)
+	if err != nil {
+		return err
+	}
+	k.control = control
+	defer func() {
+		if err != nil {
+			control.close()
+		}
+	}()
+	sockets, err := bind.OpenAll(k.cfg.Binds, k.cfg.Family, k.cfg.Backlog)
+	if err != nil {
+		return errors.Join(err, dead.hint())
+	}
+	if hint := dead.hint(); hint != nil {
+		k.log.Warn(hint.Error())
+	}
+	if err := control.open(); err != nil {
+		return err
+	}
+	if k.cfg.PidFile != "" {
+		if err := writePIDFile(k.cfg.PidFile); err != nil {
+			return err
+		}
+	}
+	return k.describe(path, sockets)
+}
+
+// describe fills in what workers and masters will be told.
+func (k *keeper) describe(path string, sockets []*bind.Socket) error {
+	contract := childenv.Contract{Sockets: len(sockets), SockPath: k.cfg.SocketPath, MasterPID: os.Getpid()}
+	k.worker = process{
+		path:  path,
+		argv:  k.cfg.Program,
+		env:   contract.Base(os.Environ(), k.cfg.DropEnvVars),
+		files: []uintptr{k.devNull.Fd(), 1, 2},
+	}
+	raw, err := json.Marshal(k.cfg)
+	if err != nil {
+		return fmt.Errorf("cannot encode the options: %w", err)
+	}
+	k.hello = link.Hello{
+		Version: link.Version, Software: version.Version, KeeperPID: os.Getpid(),
+		StartedAt: k.started, Config: raw,
+	}
+	for i, s := range sockets {
+		k.worker.files = append(k.worker.files, uintptr(s.FD))
+		k.hello.Sockets = append(k.hello.Sockets, link.Socket{
+			Spec: s.Spec.String(), Address: s.Address, FD: childenv.FirstFD + i,
+		})
+	}
+	return nil
+}
+
+func (k *keeper) listenToSignals() {
+	signal.Notify(k.events.child, syscall.SIGCHLD)
+	for _, sig := range handled {
+		switch {
+		case sig == syscall.SIGPIPE:
+		case isStop(sig):
+			signal.Notify(k.events.stop, sig)
+		default:
+			signal.Notify(k.events.other, sig)
+		}
+	}
+}

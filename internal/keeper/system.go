@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"einhyrningsins/internal/link"
+)
+
+// system is the one seam between the keeper and the operating system's
+// processes. Tests put another behind it, to force orderings that real runs
+// rarely show.
+type system interface {
+	now() time.Duration // CLOCK_MONOTONIC
+	// start runs a process; it may block, and is called on one locked thread.
+	start(p process) (pid int, err error)
+	// kill sends sig to a process, or to its whole group.
+	kill(pid int, sig syscall.Signal, group bool) error
+	// ended finds a child that has ended and leaves it unreaped; 0: none.
+	ended() (pid int)
+	// hasEnded tells whether this child has ended, and leaves it unreaped.
+	hasEnded(pid int) bool
+	// reap takes the exit status of a child that has ended.
+	reap(pid int) syscall.WaitStatus
+}
+
+// process is what start needs to know.
+type process struct {
+	path    string
+	argv    []string
+	env     []string
+	files   []uintptr // fd 0 and up
+	blocked []syscall.Signal
+}
+
+// realSystem is the real one; ended and hasEnded differ by platform.
+type realSystem struct{}
+
+func (realSystem) now() time.Duration { return link.Now() }
+
+func (realSystem) start(p process) (int, error) {
+	restore := setSignalMask(p.blocked)
+	defer restore()
+	return syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{
+		Env:   p.env,
+		Files: p.files,
+		Sys:   &syscall.SysProcAttr{Setpgid: true},
+	})
+}
+
+func (realSystem) kill(pid int, sig syscall.Signal, group bool) error {
+	if group {
+		pid = -pid
+	}
+	return os.NewSyscallError("kill", syscall.Kill(pid, sig))
+}

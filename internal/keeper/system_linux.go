@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// ownProgram is the binary that we run, also when the disk holds another one
+// by now, proc(5). In the child that executes it, it still means ours.
+const ownProgram = "/proc/self/exe"
+
+// siPID is where waitid(2) puts si_pid: behind si_signo, si_errno, si_code
+// and, where pointers take 8 bytes, padding.
+const siPID = 8 + unsafe.Sizeof(uintptr(0))
+
+func (realSystem) ended() int { return waitid(unix.P_ALL, 0) }
+
+func (realSystem) hasEnded(pid int) bool { return waitid(unix.P_PID, pid) == pid }
+
+func (realSystem) reap(pid int) syscall.WaitStatus {
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(pid, &status, 0, nil)
+		if err != syscall.EINTR {
+			return status
+		}
+	}
+}
+
+func waitid(idType, id int) int {
+	var info unix.Siginfo
+	for {
+		err := unix.Waitid(idType, id, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return 0 // ECHILD: there is none
+		}
+		return int(*(*int32)(unsafe.Add(unsafe.Pointer(&info), siPID)))
+	}
+}
+
+// setSignalMask blocks just these signals on the calling thread, which must be
+// locked, and returns a function that undoes it. A child inherits the mask of
+// the thread that forks, signal(7).
+func setSignalMask(blocked []syscall.Signal) (restore func()) {
+	var set, old unix.Sigset_t
+	for _, sig := range blocked {
+		bits := uint(unsafe.Sizeof(set.Val[0])) * 8
+		set.Val[uint(sig-1)/bits] |= 1 << (uint(sig-1) % bits)
+	}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &set, &old); err != nil {
+		return func() {}
+	}
+	return func() { _ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil) }
+}
+
+// closeInherited marks whatever we were started with beyond fd 2 (or beyond
+// what a master needs) close-on-exec, so that no worker gets it.
+func closeInherited(from int) {
+	if unix.CloseRange(uint(from), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
+		return
+	}
+	// Kernels before 5.11 do not know the flag, close_range(2).
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= from {
+			unix.CloseOnExec(fd)
+		}
+	}
+}
+
+// adoptIgnored makes the Go runtime handle each signal that was ignored when
+// we were started, because only those that it handles are set back to their
+// default in a child, and execve(2) passes ignored ones on.
+func adoptIgnored(to chan os.Signal) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return
+	}
+	_, rest, ok := bytes.Cut(status, []byte("\nSigIgn:\t"))
+	if !ok || len(rest) < 16 {
+		return
+	}
+	mask, err := strconv.ParseUint(string(rest[:16]), 16, 64)
+	if err != nil {
+		return
+	}
+	for sig := syscall.Signal(1); sig <= 64; sig++ {
+		if mask&(1<<uint(sig-1)) == 0 {
+			continue
+		}
+		if sig >= 32 && sig <= 34 {
+			resetDisposition(sig)
+			continue
+		}
+		signal.Notify(to, sig)
+	}
+}
+
+// resetDisposition sets a signal to its default. The Go runtime leaves 32 to
+// 34 to the C library's threads and does not handle them.
+func resetDisposition(sig syscall.Signal) {
+	var action [32]byte // struct sigaction of the kernel, all zero: SIG_DFL
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig),
+		uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+}

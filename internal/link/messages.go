@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Package link is what keeper and master say to each other: versioned messages
+// on a stream socketpair, with file descriptors beside them (SCM_RIGHTS).
+//
+// messages.go lists every message, frame.go turns them into bytes and back,
+// conn.go sends and receives without ever blocking a loop. What the two sides
+// owe each other, in which order, is in docs/design.md.
+//
+// All times are readings of CLOCK_MONOTONIC, so that they mean the same to
+// every master of one keeper.
+package link
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Version is the version of the messages. A master that finds another one in
+// its hello must not go live.
+const Version = 1
+
+// Message is one of the message types below.
+type Message interface{ kind() kind }
+
+// Hello opens the link: the keeper tells a new master all that it knows. As
+// many Child messages as Children says and one Begin follow. The control
+// socket's listener comes with it as a file descriptor.
+type Hello struct {
+	Version    int             `json:"version"`
+	Software   string          `json:"software"` // version of the keeper's program
+	KeeperPID  int             `json:"keeper_pid"`
+	StartedAt  time.Time       `json:"started_at"` // of the keeper, wall clock
+	Config     json.RawMessage `json:"config"`     // config.Config
+	Sockets    []Socket        `json:"sockets"`
+	NextSerial uint64          `json:"next_serial"` // of the next Spawn
+	Signals    map[int]int     `json:"signals"`     // caught and not yet forgotten: number → how often
+	Children   int             `json:"children"`
+	Saved      json.RawMessage `json:"saved"`   // the pool as last saved; nil: none
+	Rebuild    string          `json:"rebuild"` // not "": why there is no saved state
+	Masters    int             `json:"masters"` // how many masters there were before this one
+}
+
+// Socket is one listening socket of the keeper.
+type Socket struct {
+	Spec    string `json:"spec"`
+	Address string `json:"address"`
+	FD      int    `json:"fd"` // in a worker
+}
+
+// Child is one row of the keeper's table: the truth about what exists.
+type Child struct {
+	Serial     uint64          `json:"serial"`
+	Generation int             `json:"generation"`
+	Index      int             `json:"index"`
+	PID        int             `json:"pid"` // 0: ordered, and the answer is still to come or in Failed
+	OrderedAt  time.Duration   `json:"ordered_at"`
+	StartedAt  time.Duration   `json:"started_at"`
+	ReadyAt    time.Duration   `json:"ready_at"`    // 0: not ready
+	Level      Level           `json:"level"`       // the strongest it was sent
+	SignalAt   time.Duration   `json:"signal_at"`   // when Level was reached
+	LastSignal int             `json:"last_signal"` // of any kind; 0: none
+	Saved      json.RawMessage `json:"saved"`
+	Exit       *Exited         `json:"exit"`
+	Failed     *SpawnFailed    `json:"failed"`
+}
+
+// Level orders what a worker was told by signals.
+type Level int
+
+// The levels. LevelNone is a signal that changes no state.
+const (
+	LevelNone Level = iota
+	LevelRetire
+	LevelTerm
+	LevelKill
+)
+
+// Begin ends the opening: from here on, news.
+type Begin struct{}
+
+// Spawned answers a Spawn: the worker runs.
+type Spawned struct {
+	Serial uint64        `json:"serial"`
+	PID    int           `json:"pid"`
+	At     time.Duration `json:"at"`
+}
+
+// SpawnFailed answers a Spawn that could not be carried out. It is repeated in
+// each hello until it is forgotten.
+type SpawnFailed struct {
+	Serial   uint64        `json:"serial"`
+	Errno    int           `json:"errno"`
+	Path     string        `json:"path"`     // of the program
+	Shortage bool          `json:"shortage"` // of processes, memory or files, or the program is being written: may pass by itself
+	At       time.Duration `json:"at"`
+}
+
+// Exited says that a child ended and was reaped. It is repeated in each hello
+// until it is forgotten.
+type Exited struct {
+	Serial uint64        `json:"serial"`
+	Code   int           `json:"code"`   // exit status, if Signal is 0
+	Signal int           `json:"signal"` // that ended it, or 0
+	Core   bool          `json:"core"`   // it left a core dump
+	At     time.Duration `json:"at"`
+}
+
+// Signalled says that the keeper caught a signal, Count times since it last
+// said so. Each hello repeats what was not forgotten.
+type Signalled struct {
+	Signal int `json:"signal"`
+	Count  int `json:"count"`
+}
+
+// Done says that every Signal up to this number was carried out.
+type Done struct {
+	Through uint64 `json:"through"`
+}
+
+// Listener hands over the control socket's listener, bound anew.
+type Listener struct{}
+
+// Live says that the master has taken over.
+type Live struct{}
+
+// Spawn asks for one more worker. Serial must be the next number.
+type Spawn struct {
+	Serial     uint64 `json:"serial"`
+	Generation int    `json:"generation"`
+	Index      int    `json:"index"`
+}
+
+// Signal asks for a signal to one child, or to its whole process group.
+// Number grows by one with each Signal on this link.
+type Signal struct {
+	Number uint64 `json:"number"`
+	Serial uint64 `json:"serial"`
+	Signal int    `json:"signal"`
+	Group  bool   `json:"group"`
+	Level  Level  `json:"level"`
+}
+
+// Forget says that a child's end was dealt with (Serial), or that a caught
+// signal was (Signal, Count times).
+type Forget struct {
+	Serial uint64 `json:"serial,omitempty"`
+	Signal int    `json:"signal,omitempty"`
+	Count  int    `json:"count,omitempty"`
+}
+
+// Save keeps what the next master needs: the pool (Serial 0) or one worker.
+// Data is opaque to the keeper, ReadyAt is not. Signals are forgotten with it
+// (number → how often), so that none is acted upon twice.
+type Save struct {
+	Serial  uint64          `json:"serial,omitempty"`
+	ReadyAt time.Duration   `json:"ready_at,omitempty"`
+	Data    json.RawMessage `json:"data"`
+	Signals map[int]int     `json:"signals,omitempty"`
+}
+
+// Renew asks the keeper to bind the control socket anew if its path is gone.
+type Renew struct{}
+
+// Exit asks the keeper to end, with this exit status and last word.
+type Exit struct {
+	Code   int    `json:"code"`
+	Reason string `json:"reason"`
+}
+
+type kind uint8
+
+// The kinds on the wire. A number is never given to another message.
+const (
+	kindHello       kind = 1
+	kindChild       kind = 2
+	kindBegin       kind = 3
+	kindSpawned     kind = 4
+	kindSpawnFailed kind = 5
+	kindExited      kind = 6
+	kindSignalled   kind = 7
+	kindDone        kind = 8
+	kindListener    kind = 9
+	kindLive        kind = 32
+	kindSpawn       kind = 33
+	kindSignal      kind = 34
+	kindForget      kind = 35
+	kindSave        kind = 36
+	kindRenew       kind = 37
+	kindExit        kind = 38
+)
+
+func (*Hello) kind() kind       { return kindHello }
+func (*Child) kind() kind       { return kindChild }
+func (*Begin) kind() kind       { return kindBegin }
+func (*Spawned) kind() kind     { return kindSpawned }
+func (*SpawnFailed) kind() kind { return kindSpawnFailed }
+func (*Exited) kind() kind      { return kindExited }
+func (*Signalled) kind() kind   { return kindSignalled }
+func (*Done) kind() kind        { return kindDone }
+func (*Listener) kind() kind    { return kindListener }
+func (*Live) kind() kind        { return kindLive }
+func (*Spawn) kind() kind       { return kindSpawn }
+func (*Signal) kind() kind      { return kindSignal }
+func (*Forget) kind() kind      { return kindForget }
+func (*Save) kind() kind        { return kindSave }
+func (*Renew) kind() kind       { return kindRenew }
+func (*Exit) kind() kind        { return kindExit }
+
+func newMessage(k kind) Message {
+	switch k {
+	case kindHello:
+		return new(Hello)
+	case kindChild:
+		return new(Child)
+	case kindBegin:
+		return new(Begin)
+	case kindSpawned:
+		return new(Spawned)
+	case kindSpawnFailed:
+		return new(SpawnFailed)
+	case kindExited:
+		return new(Exited)
+	case kindSignalled:
+		return new(Signalled)
+	case kindDone:
+		return new(Done)
+	case kindListener:
+		return new(Listener)
+	case kindLive:
+		return new(Live)
+	case kindSpawn:
+		return new(Spawn)
+	case kindSignal:
+		return new(Signal)
+	case kindForget:
+		return new(Forget)
+	case kindSave:
+		return new(Save)
+	case kindRenew:
+		return new(Renew)
+	case kindExit:
+		return new(Exit)
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package master
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"einhyrningsins/internal/control"
+	"einhyrningsins/internal/pool"
+	"einhyrningsins/internal/wire"
+)
+
+// waiter is a client that watches an upgrade.
+type waiter struct {
+	call       *control.Call
+	generation int
+}
+
+func (l *loop) upgrade(c *control.Call) *wire.Error {
+	fleet := l.cfg.UpgradeFleet
+	switch {
+	case len(c.Args) > 1:
+		return wire.Errorf(wire.BadRequest, "cannot upgrade: it takes at most one word, smooth or fleet")
+	case len(c.Args) == 1 && (c.Args[0] == "smooth" || c.Args[0] == "fleet"):
+		fleet = c.Args[0] == "fleet"
+	case len(c.Args) == 1:
+		return wire.Errorf(wire.BadRequest, "cannot upgrade %q: it is either smooth or fleet", shorten(c.Args[0]))
+	}
+	if l.stopping() {
+		return wire.Errorf(wire.Stopping, "cannot upgrade: the master is stopping")
+	}
+	generation := l.pool.State().Generation + 1
+	l.stepThen(func() { l.watch(c, generation) }, pool.StartUpgrade{Fleet: fleet})
+	return nil
+}
+
+func (l *loop) follow(c *control.Call) *wire.Error {
+	st := l.pool.State()
+	generation := st.Upgrade.Generation
+	if len(c.Args) > 1 {
+		return wire.Errorf(wire.BadRequest, "cannot follow: it takes at most one generation, as in follow 3")
+	}
+	if len(c.Args) == 1 {
+		n, err := strconv.Atoi(c.Args[0])
+		if err != nil || n < 1 {
+			return wire.Errorf(wire.BadRequest, "cannot follow %q: it takes a generation, as in follow 3", shorten(c.Args[0]))
+		}
+		generation = n
+	}
+	if st.Upgrade.Phase == pool.Running && generation == st.Upgrade.Generation {
+		l.watch(c, generation)
+		return nil
+	}
+	i := slices.IndexFunc(st.History, func(o pool.Outcome) bool { return o.Generation == generation })
+	switch {
+	case i >= 0:
+		l.conclude(c, st.History[i])
+	case generation == 0 || generation > st.Generation || st.Upgrade.Phase == pool.Idle:
+		return wire.Errorf(wire.Refused, "cannot follow generation %d: there was no such upgrade; the newest generation is %d", generation, st.Generation)
+	default:
+		l.conclude(c, pool.Outcome{Generation: generation, Phase: pool.Superseded, Reason: fmt.Sprintf("superseded by generation %d", st.Generation)})
+	}
+	return nil
+}
+
+// watch gives the first line and tells the client everything that follows.
+func (l *loop) watch(c *control.Call, generation int) {
+	message := fmt.Sprintf("Upgrading to generation %d", generation)
+	if !c.HasID() {
+		l.ok(c, nil, "%s", message)
+		return
+	}
+	l.waiters = append(l.waiters, &waiter{c, generation})
+	data := l.progress(generation)
+	l.answer(func() { c.Progress(message, data) })
+}
+
+func (l *loop) progress(generation int) wire.Progress {
+	return wire.Progress{
+		Generation: generation, State: wire.UpgradeRunning,
+		Ready: l.pool.ReadyOf(generation), Number: l.pool.State().Number,
+	}
+}
+
+// tellWaiters passes a note on to the clients that it concerns.
+func (l *loop) tellWaiters(n pool.Note) {
+	if len(l.waiters) == 0 {
+		return
+	}
+	switch n.Kind {
+	case pool.NoteDone, pool.NoteAborted, pool.NoteSuperseded:
+		l.tellOutcome(n.Generation)
+	case pool.NoteSpawned:
+		l.tellProgress(n, "spawned", "worker %d started")
+	case pool.NoteReady:
+		l.tellProgress(n, "ready", "worker %d is ready")
+	case pool.NoteRetired, pool.NoteStopped:
+		l.tellProgress(n, "retired", "worker %d was asked to end")
+	case pool.NoteFailed:
+		l.tellProgress(n, "failed", "")
+	case pool.NoteWaiting:
+		l.tellProgress(n, "waiting", "")
+	}
+}
+
+func (l *loop) tellProgress(n pool.Note, event, format string) {
+	message := n.Text
+	if format != "" {
+		message = fmt.Sprintf(format, n.Worker.PID)
+	}
+	l.waiters = slices.DeleteFunc(l.waiters, func(w *waiter) bool { return w.call.Gone() })
+	for _, w := range l.waiters {
+		data := l.progress(w.generation)
+		data.Event, data.PID, data.Index = event, n.Worker.PID, n.Worker.Index
+		call, line := w.call, fmt.Sprintf("[%d of %d ready] %s", data.Ready, data.Number, message)
+		l.answer(func() { call.Progress(line, data) })
+	}
+}
+
+func (l *loop) tellOutcome(generation int) {
+	history := l.pool.State().History
+	i := slices.IndexFunc(history, func(o pool.Outcome) bool { return o.Generation == generation })
+	if i < 0 {
+		return
+	}
+	l.waiters = slices.DeleteFunc(l.waiters, func(w *waiter) bool {
+		if w.generation == generation {
+			l.conclude(w.call, history[i])
+		}
+		return w.generation == generation
+	})
+}
+
+// conclude gives the last line.
+func (l *loop) conclude(c *control.Call, o pool.Outcome) {
+	data := l.progress(o.Generation)
+	data.State = o.Phase.String()
+	switch {
+	case o.Phase == pool.Done:
+		l.ok(c, data, "Upgrade done: generation %d serves", o.Generation)
+	default:
+		code := wire.Aborted
+		switch {
+		case o.Phase == pool.Superseded:
+			code = wire.Superseded
+		case l.stopping():
+			code = wire.Stopping
+		case o.SpawnFailed:
+			code = wire.SpawnFailed
+		}
+		err := wire.Errorf(code, "the upgrade to generation %d was not done: %s", o.Generation, o.Reason)
+		l.answer(func() { c.Fail(err) })
+	}
+}

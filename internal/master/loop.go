@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package master
+
+import (
+	"log/slog"
+	"os"
+	"syscall"
+	"time"
+
+	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/control"
+	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/pool"
+)
+
+// loop owns all that the master knows. Only its goroutine touches it.
+type loop struct {
+	cfg     config.Config
+	hello   link.Hello
+	pool    *pool.Pool
+	link    *link.Conn
+	control *control.Server
+	log     *slog.Logger
+	flush   func(time.Duration)
+
+	byPID   map[int]uint64 // running workers
+	pinged  map[uint64]ping
+	ordered uint64 // number of the last signal that was asked for
+	done    uint64 // number of the last one that was carried out
+	held    []heldAnswer
+	waiters []*waiter
+	parked  []parkedAck
+	caught  map[int]int // signals to be forgotten with the next save
+	end     *pool.End
+}
+
+// ping is a worker's last sign of life.
+type ping struct {
+	at        time.Duration
+	requestID string
+}
+
+func newLoop(o *opening, conn *link.Conn, server *control.Server, log Log) *loop {
+	return &loop{
+		cfg: o.cfg, hello: o.hello, link: conn, control: server,
+		log: log.Logger(), flush: log.Flush,
+		byPID: map[int]uint64{}, pinged: map[uint64]ping{}, caught: map[int]int{},
+	}
+}
+
+// goOn makes the pool, tells it in one step all that has happened while no
+// master ran, and goes live.
+func (l *loop) goOn(o *opening) {
+	p, lost := poolOf(o)
+	l.pool = p
+	if o.hello.Masters > 0 {
+		l.log.Warn("a new master goes on", "pid", os.Getpid(), "workers", len(o.children))
+	} else {
+		for _, s := range o.hello.Sockets {
+			l.log.Info("listening", "address", s.Address, "spec", s.Spec, "fd", s.FD)
+		}
+	}
+	if lost != "" {
+		l.log.Error("what was under way is given up; going on from the workers that exist", "reason", lost)
+	}
+	l.link.Send(&link.Live{})
+	var events []pool.Event
+	for _, c := range o.children {
+		switch {
+		case c.Failed != nil:
+			events = append(events, spawnFailed(c.Failed))
+		case c.Exit != nil:
+			events = append(events, exited(c.Exit))
+		case c.PID != 0:
+			l.byPID[c.PID] = c.Serial
+		}
+	}
+	for sig, count := range o.hello.Signals {
+		events = append(events, l.caughtSignal(sig, count)...)
+	}
+	l.step(append([]pool.Event{pool.Begun{}}, events...)...)
+}
+
+// run waits for what happens until all is over.
+func (l *loop) run() {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	for !l.over() {
+		l.arm(timer)
+		calls := l.control.Calls()
+		if l.link.Pending() {
+			calls = nil // the keeper is behind: clients have to wait
+		}
+		select {
+		case in, open := <-l.link.In():
+			if !open {
+				l.log.Error("the keeper is gone; its workers serve on without it", "reason", l.link.Err())
+				return
+			}
+			l.news(in)
+		case c := <-calls:
+			l.call(c)
+		case <-l.link.Drained():
+			l.release()
+		case <-timer.C:
+			l.catchUp()
+			l.step(pool.Tick{})
+		}
+	}
+	l.finish()
+}
+
+// arm sets the timer to the pool's deadline; without one nothing wakes us.
+func (l *loop) arm(timer *time.Timer) {
+	timer.Stop()
+	if at, ok := l.pool.Deadline(); ok && l.end == nil {
+		timer.Reset(max(at-link.Now(), 0))
+	}
+}
+
+// catchUp handles all that has arrived before a deadline is acted upon: the
+// keeper's news first, exits among them, then what clients have sent.
+func (l *loop) catchUp() {
+	l.catchUpLink()
+	arrived := l.control.Arrived()
+	for arrived != nil {
+		select {
+		case in, open := <-l.link.In():
+			if !open {
+				return
+			}
+			l.news(in)
+		case c := <-l.control.Calls():
+			l.call(c)
+		case <-arrived:
+			arrived = nil
+		}
+	}
+	l.catchUpLink()
+}
+
+func (l *loop) catchUpLink() {
+	for !l.link.Idle() {
+		select {
+		case in, open := <-l.link.In():
+			if !open {
+				return
+			}
+			l.news(in)
+		case <-l.link.Parked():
+		}
+	}
+}
+
+// over tells whether all is done that has to be done before the end.
+func (l *loop) over() bool {
+	return l.end != nil && l.done >= l.ordered && !l.link.Pending()
+}
+
+// finish says goodbye: to clients, to the log, and last to the keeper, which
+// writes the last line.
+func (l *loop) finish() {
+	l.release()
+	l.control.Close(time.Second)
+	l.flush(time.Second)
+	l.link.Send(&link.Exit{Code: l.end.Status, Reason: l.end.Reason})
+	for l.link.Pending() {
+		select {
+		case _, open := <-l.link.In():
+			if !open {
+				return
+			}
+		case <-l.link.Drained():
+		}
+	}
+}
+
+// stopping tells whether we are on the way out.
+func (l *loop) stopping() bool { return l.pool.State().Stop.Level > 0 || l.end != nil }
+
+// caughtSignal turns a signal that the keeper caught into events. It is
+// forgotten with the state that follows from it.
+func (l *loop) caughtSignal(number, count int) (events []pool.Event) {
+	sig := syscall.Signal(number)
+	l.log.Info("caught a signal", "signal", config.SignalName(number))
+	l.caught[number] += count
+	switch sig {
+	case syscall.SIGHUP:
+		if l.stopping() {
+			l.log.Warn("no upgrade any more: the master is stopping")
+		}
+		return []pool.Event{pool.StartUpgrade{Fleet: l.cfg.UpgradeFleet, ByHUP: true}}
+	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR2, syscall.SIGQUIT:
+		stop := map[syscall.Signal]pool.StopSignal{
+			syscall.SIGINT: pool.StopINT, syscall.SIGTERM: pool.StopTERM,
+			syscall.SIGUSR2: pool.StopUSR2, syscall.SIGQUIT: pool.StopQUIT,
+		}[sig]
+		for range count {
+			events = append(events, pool.StopFor{Signal: stop})
+		}
+	default:
+		l.signalWorkers(sig)
+	}
+	return events
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Package master is the brain: it tells the pool what happens and carries out
+// what the pool decides. It owns no process and no socket for good; when it is
+// killed, the keeper starts another, which goes on where it was.
+//
+// The way through: this file takes the hello and makes a pool of it. loop.go is
+// the one goroutine that owns everything. news.go turns the keeper's messages
+// into events, calls.go and one file a group of verbs turn clients' requests
+// into events and answers, actions.go carries out what the pool asks for, and
+// holds answers back until what they speak of is done. follow.go tells clients
+// how an upgrade goes on, notes.go tells the log.
+package master
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/control"
+	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/pool"
+)
+
+// Log is what the master needs of a log.
+type Log interface {
+	Logger() *slog.Logger
+	Flush(timeout time.Duration)
+}
+
+// helloTimeout bounds the opening, in case this was not started by a keeper.
+const helloTimeout = 10 * time.Second
+
+// opening is all that the keeper says at first.
+type opening struct {
+	hello    link.Hello
+	cfg      config.Config
+	children []link.Child
+	listener *net.UnixListener
+}
+
+// Run is the master's whole life. linkFile is its end of the link. newLog makes
+// the log once the options are known. It returns when the link closes, or when
+// the keeper was asked to end.
+func Run(linkFile *os.File, newLog func(*config.Config) Log) error {
+	conn, err := link.New(linkFile)
+	if err != nil {
+		return fmt.Errorf("cannot use the link to the keeper: %w", err)
+	}
+	defer conn.Close()
+	open, err := takeOpening(conn)
+	if err != nil {
+		return err
+	}
+	log := newLog(&open.cfg)
+	defer log.Flush(time.Second)
+	server, err := control.New(open.listener, log.Logger())
+	if err != nil {
+		return fmt.Errorf("cannot serve the control socket: %w", err)
+	}
+	l := newLoop(open, conn, server, log)
+	l.goOn(open)
+	l.run()
+	return nil
+}
+
+func takeOpening(conn *link.Conn) (*opening, error) {
+	timeout := time.NewTimer(helloTimeout)
+	defer timeout.Stop()
+	o := &opening{}
+	for {
+		select {
+		case <-timeout.C:
+			return nil, errors.New("cannot start: the keeper does not say hello")
+		case in, ok := <-conn.In():
+			if !ok {
+				return nil, fmt.Errorf("cannot start: the keeper is gone: %w", conn.Err())
+			}
+			done, err := o.take(in)
+			if err != nil || done {
+				return o, err
+			}
+		}
+	}
+}
+
+func (o *opening) take(in link.Received) (done bool, err error) {
+	switch m := in.Msg.(type) {
+	case *link.Hello:
+		o.hello = *m
+		if m.Version != link.Version {
+			return false, fmt.Errorf("cannot start: the keeper speaks version %d of the link, this master %d", m.Version, link.Version)
+		}
+		if err := json.Unmarshal(m.Config, &o.cfg); err != nil {
+			return false, fmt.Errorf("cannot read the options: %w", err)
+		}
+		if len(in.FDs) != 1 {
+			return false, fmt.Errorf("cannot start: the keeper sent %d sockets with its hello", len(in.FDs))
+		}
+		o.listener, err = listenerOf(in.FDs[0])
+		return false, err
+	case *link.Child:
+		o.children = append(o.children, *m)
+	case *link.Begin:
+		if o.listener == nil || len(o.children) != o.hello.Children {
+			return false, errors.New("cannot start: the keeper's hello is not whole")
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+func listenerOf(fd int) (*net.UnixListener, error) {
+	unix.CloseOnExec(fd)
+	f := os.NewFile(uintptr(fd), "control socket")
+	defer f.Close()
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the control socket: %w", err)
+	}
+	ul, ok := l.(*net.UnixListener)
+	if !ok {
+		l.Close()
+		return nil, errors.New("cannot use the control socket: it is no unix socket")
+	}
+	ul.SetUnlinkOnClose(false)
+	return ul, nil
+}
+
+// settingsOf is what the pool needs of the options.
+func settingsOf(c *config.Config) pool.Settings {
+	return pool.Settings{
+		AckManual: c.AckManual, AckTime: c.AckTime, AckTimeout: c.AckTimeout,
+		Retries: c.Retries, UpgradeRetries: c.UpgradeRetries,
+		Seconds: c.Seconds, MaxUnacked: c.MaxUnacked, MaxUpgradeAdditional: c.MaxUpgradeAdditional,
+		GracefulSignal: pool.Signal(c.GracefulSignal),
+		DrainTimeout:   c.DrainTimeout, KillTimeout: c.KillTimeout,
+	}
+}
+
+// poolOf makes the pool: a new one, or one that goes on. lost is not "" when
+// what was under way could not be carried on.
+func poolOf(o *opening) (p *pool.Pool, lost string) {
+	set, next := settingsOf(&o.cfg), o.hello.NextSerial
+	if o.hello.Masters == 0 || o.hello.Saved == nil && o.hello.Rebuild == "" && len(o.children) == 0 {
+		return pool.New(set, o.cfg.Number, next), ""
+	}
+	children := make([]pool.Child, len(o.children))
+	for i, c := range o.children {
+		children[i] = pool.Child{
+			Serial: c.Serial, Generation: c.Generation, Index: c.Index, PID: c.PID,
+			OrderedAt: c.OrderedAt, StartedAt: c.StartedAt, ReadyAt: c.ReadyAt,
+			Level: pool.Level(c.Level), SignalAt: c.SignalAt,
+		}
+		if c.Saved != nil {
+			w := &pool.Worker{}
+			if err := json.Unmarshal(c.Saved, w); err != nil {
+				return pool.Rebuild(set, o.cfg.Number, children, next), fmt.Sprintf("what was saved of worker %d cannot be read: %v", c.PID, err)
+			}
+			children[i].Saved = w
+		}
+	}
+	lost = o.hello.Rebuild
+	if lost == "" {
+		var st pool.State
+		err := json.Unmarshal(o.hello.Saved, &st)
+		if err == nil {
+			err = st.Check()
+		}
+		if err == nil {
+			return pool.Restore(set, st, children, next), ""
+		}
+		lost = "the saved state cannot be read: " + err.Error()
+	}
+	return pool.Rebuild(set, o.cfg.Number, children, next), lost
+}

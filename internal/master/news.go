@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package master
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/pool"
+)
+
+// news takes one message of the keeper.
+func (l *loop) news(in link.Received) {
+	switch m := in.Msg.(type) {
+	case *link.Spawned:
+		l.byPID[m.PID] = m.Serial
+		l.step(pool.Spawned{Serial: m.Serial, PID: m.PID, At: m.At})
+		l.unpark()
+	case *link.SpawnFailed:
+		l.step(spawnFailed(m))
+		l.unpark()
+	case *link.Exited:
+		l.exited(m)
+	case *link.Signalled:
+		l.step(l.caughtSignal(m.Signal, m.Count)...)
+	case *link.Done:
+		l.done = m.Through
+		l.release()
+	case *link.Listener:
+		l.newListener(in.FDs)
+		return
+	}
+	for _, fd := range in.FDs {
+		unix.Close(fd)
+	}
+}
+
+func (l *loop) newListener(fds []int) {
+	if len(fds) != 1 {
+		return
+	}
+	listener, err := listenerOf(fds[0])
+	if err == nil {
+		err = l.control.Replace(listener)
+	}
+	if err != nil {
+		l.log.Error("cannot serve the control socket that was bound anew", "error", err)
+	}
+}
+
+func (l *loop) exited(m *link.Exited) {
+	for pid, serial := range l.byPID {
+		if serial == m.Serial {
+			delete(l.byPID, pid)
+			break
+		}
+	}
+	delete(l.pinged, m.Serial)
+	l.step(exited(m))
+}
+
+func exited(m *link.Exited) pool.Exited {
+	e := pool.Exited{Serial: m.Serial, At: m.At}
+	switch {
+	case m.Signal == 0:
+		e.How = fmt.Sprintf("exited with status %d", m.Code)
+	case m.Core:
+		e.How = fmt.Sprintf("was killed by %s and left a core dump", config.SignalName(m.Signal))
+	default:
+		e.How = "was killed by " + config.SignalName(m.Signal)
+	}
+	switch syscall.Signal(m.Signal) {
+	case syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGILL, syscall.SIGFPE, syscall.SIGABRT, syscall.SIGTRAP, syscall.SIGSYS:
+		e.Crash = true
+	}
+	return e
+}
+
+func spawnFailed(m *link.SpawnFailed) pool.SpawnFailed {
+	errno := syscall.Errno(m.Errno)
+	how := fmt.Sprintf("cannot execute %s: %v", m.Path, errno)
+	switch {
+	case m.Shortage:
+		how = fmt.Sprintf("cannot start %s for now: %v", m.Path, errno)
+	case errno == syscall.ENOENT || errno == syscall.ENOEXEC || errno == syscall.EACCES || errno == syscall.ENOTDIR:
+		if script := interpreter(m.Path); script != "" {
+			how += fmt.Sprintf(" (it is a script for %s; is that there and executable?)", script)
+		} else if errno == syscall.ENOEXEC {
+			how += " (it is neither a binary for this machine nor a script that begins with #!)"
+		}
+	}
+	return pool.SpawnFailed{Serial: m.Serial, Shortage: m.Shortage, How: how}
+}
+
+// interpreter is what a script's first line names, execve(2).
+func interpreter(path string) string {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	line, err := bufio.NewReader(io.LimitReader(f, 256)).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return ""
+	}
+	rest, ok := strings.CutPrefix(line, "#!")
+	if !ok {
+		return ""
+	}
+	words := strings.Fields(rest)
+	if len(words) == 0 {
+		return ""
+	}
+	return words[0]
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package master
+
+import (
+	"context"
+	"log/slog"
+
+	"einhyrningsins/internal/pool"
+)
+
+// aboutWorkers is what the log says of a worker.
+var aboutWorkers = map[pool.Kind]struct {
+	level slog.Level
+	text  string
+}{
+	pool.NoteSpawned:    {slog.LevelDebug, "worker started"},
+	pool.NoteReady:      {slog.LevelInfo, "worker is ready"},
+	pool.NoteAckIgnored: {slog.LevelDebug, "worker sent an ACK, which timer mode ignores"},
+	pool.NoteFailed:     {slog.LevelWarn, "worker failed to start"},
+	pool.NoteDied:       {slog.LevelWarn, "worker died"},
+	pool.NoteRetired:    {slog.LevelInfo, "worker was asked to end gracefully"},
+	pool.NoteStopped:    {slog.LevelInfo, "worker was sent TERM"},
+	pool.NoteKilled:     {slog.LevelWarn, "worker was sent KILL"},
+	pool.NoteEnded:      {slog.LevelInfo, "worker ended"},
+	pool.NoteOverdue:    {slog.LevelWarn, "no ACK; it may have been lost with a master, so the worker stays until it is replaced"},
+}
+
+func (l *loop) logNote(n pool.Note) {
+	ctx := context.Background()
+	about, ok := aboutWorkers[n.Kind]
+	level, text := about.level, about.text
+	if !ok {
+		level, text = slog.LevelInfo, n.Text
+	}
+	switch {
+	case n.Error:
+		level = slog.LevelError
+	case n.Warn:
+		level = max(level, slog.LevelWarn)
+	}
+	if !l.log.Enabled(ctx, level) {
+		return
+	}
+	var attrs []slog.Attr
+	if n.Worker.Serial != 0 {
+		if n.Worker.PID != 0 {
+			attrs = append(attrs, slog.Int("pid", n.Worker.PID))
+		}
+		attrs = append(attrs, slog.Int("index", n.Worker.Index), slog.Int("generation", n.Worker.Generation))
+		if n.Text != "" {
+			attrs = append(attrs, slog.String("how", n.Text))
+		}
+	}
+	l.log.LogAttrs(ctx, level, text, attrs...)
+}

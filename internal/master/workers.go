@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package master
+
+import (
+	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/control"
+	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/pool"
+	"einhyrningsins/internal/wire"
+)
+
+// parkedAck is an ACK of a process that may be a worker whose spawn has not
+// been answered yet: workers can be faster than the keeper's word.
+type parkedAck struct {
+	call  *control.Call
+	until uint64 // first serial that was not ordered when it came
+}
+
+// workerOf finds the worker that a request speaks of: by the pid that it names
+// or else the sender's own, which may also be one of its process group.
+func (l *loop) workerOf(c *control.Call) (serial uint64, pid int, ok bool) {
+	pid = c.PID
+	if pid == 0 {
+		pid = c.Peer.PID
+	}
+	if serial, ok = l.byPID[pid]; ok {
+		return serial, pid, true
+	}
+	if pid > 0 {
+		if group, err := unix.Getpgid(pid); err == nil {
+			serial, ok = l.byPID[group]
+			return serial, group, ok
+		}
+	}
+	return 0, pid, false
+}
+
+func (l *loop) workerAck(c *control.Call) *wire.Error {
+	serial, pid, ok := l.workerOf(c)
+	if !ok {
+		if until := l.pool.Next(); l.pool.Unanswered(until) {
+			l.parked = append(l.parked, parkedAck{c, until})
+			return nil
+		}
+		return wire.Errorf(wire.Refused, "cannot ACK: process %d is no live worker", pid)
+	}
+	if !c.Peer.Trusted && !c.Peer.Speaks(pid) {
+		return wire.Errorf(wire.Refused, "cannot ACK for worker %d: a worker may speak only for itself", pid)
+	}
+	l.step(pool.Acked{Serial: serial})
+	l.answer(func() {
+		if c.HasID() {
+			c.Answer("Acknowledged!", nil)
+		} else {
+			c.AnswerAndClose("Acknowledged!", nil)
+		}
+	})
+	return nil
+}
+
+// unpark looks again at the ACKs that waited for the answer of a spawn.
+func (l *loop) unpark() {
+	waiting := l.parked
+	l.parked = nil
+	for _, a := range waiting {
+		_, _, ok := l.workerOf(a.call)
+		if !ok && l.pool.Unanswered(a.until) {
+			l.parked = append(l.parked, a)
+			continue
+		}
+		l.call(a.call)
+	}
+}
+
+func (l *loop) workerPing(c *control.Call) *wire.Error {
+	serial, pid, ok := l.workerOf(c)
+	switch {
+	case !ok:
+		return wire.Errorf(wire.Refused, "cannot ping: process %d is no live worker", pid)
+	case !c.Peer.Trusted && !c.Peer.Speaks(pid):
+		return wire.Errorf(wire.Refused, "cannot ping for worker %d: a worker may speak only for itself", pid)
+	}
+	l.pinged[serial] = ping{at: link.Now(), requestID: c.RequestID}
+	if !c.HasID() {
+		c.Done()
+		return nil
+	}
+	return l.ok(c, nil, "Pinged!")
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pool
+
+import "fmt"
+
+// Event is one thing that happened: one of the types below.
+type Event interface{ apply(p *Pool) }
+
+// Begun is the first event of a pool, new or restored.
+type Begun struct{}
+
+// Spawned answers a Spawn: the worker runs since At.
+type Spawned struct {
+	Serial uint64
+	PID    int
+	At     Time
+}
+
+// SpawnFailed answers a Spawn that could not be carried out. How says why, for
+// people. A shortage of the system's resources is nobody's fault and may pass.
+type SpawnFailed struct {
+	Serial   uint64
+	Shortage bool
+	How      string
+}
+
+// Exited says that a worker ended, and How, for people. Crash is set when a
+// signal that nobody sends on purpose ended it.
+type Exited struct {
+	Serial uint64
+	At     Time
+	How    string
+	Crash  bool
+}
+
+// Acked says that a worker says it is ready.
+type Acked struct{ Serial uint64 }
+
+// Tick says that the deadline has come.
+type Tick struct{}
+
+// SetNumber changes how many workers are wanted; at least 1.
+type SetNumber struct{ Number int }
+
+// StartUpgrade asks for a new generation. During an upgrade it starts over,
+// but one that comes by HUP only sets a mark for when the upgrade ends.
+type StartUpgrade struct {
+	Fleet bool
+	ByHUP bool
+}
+
+// StopFor asks to end, in the way that this signal to the keeper means.
+type StopFor struct{ Signal StopSignal }
+
+// StopSignal is one of the signals that end everything.
+type StopSignal int
+
+// The signals that end everything.
+const (
+	StopINT StopSignal = iota
+	StopUSR2
+	StopTERM
+	StopQUIT
+)
+
+func (s StopSignal) String() string {
+	return [...]string{"SIGINT", "SIGUSR2", "SIGTERM", "SIGQUIT"}[s]
+}
+
+// Die asks to send this signal to all workers, to spawn no more, and to end
+// when all are gone. 0 is the graceful signal.
+type Die struct{ Signal Signal }
+
+// Step lets events happen at a time, decides, and returns what is to be done.
+// The result is valid until the next step. Time never goes back.
+func (p *Pool) Step(now Time, events ...Event) *Output {
+	p.begin(now)
+	for _, e := range events {
+		e.apply(p)
+	}
+	return p.finish()
+}
+
+func (Begun) apply(p *Pool) {
+	p.each(func(w *Worker) {
+		if !w.serving() && w.PID != 0 && w.SignalAt == 0 {
+			p.send(w) // the last master died before it could
+		}
+	})
+}
+
+func (e Spawned) apply(p *Pool) {
+	w := p.workers[e.Serial]
+	if w == nil || w.PID != 0 {
+		return
+	}
+	w.PID, w.StartedAt = e.PID, e.At
+	if p.st.Shortage.Since != 0 {
+		p.st.Shortage = Shortage{}
+		p.touchState()
+	}
+	p.noteOf(NoteSpawned, w)
+	switch {
+	case !w.serving():
+		p.send(w) // stopped, aborted or superseded meanwhile
+	case !p.set.AckManual && p.now >= w.StartedAt+p.set.AckTime:
+		p.ready(w)
+	}
+}
+
+func (e SpawnFailed) apply(p *Pool) {
+	w := p.workers[e.Serial]
+	if w == nil {
+		p.do(Forget{e.Serial})
+		return
+	}
+	p.remove(w)
+	switch {
+	case !w.serving():
+	case e.Shortage:
+		p.short(e.How)
+	default:
+		w.StartedAt = w.OrderedAt
+		p.failed(w, p.now, e.How)
+		if p.isNew(w) {
+			p.st.Upgrade.SpawnFailed = true
+		}
+	}
+}
+
+func (e Exited) apply(p *Pool) {
+	w := p.workers[e.Serial]
+	if w == nil {
+		p.do(Forget{e.Serial})
+		return
+	}
+	p.remove(w)
+	switch {
+	case !w.serving():
+		p.note(Note{Kind: NoteEnded, Worker: *w, Text: e.How, Warn: e.Crash})
+	case w.Phase == Ready && e.At-w.ReadyAt >= p.set.trial(), w.Phase == Starting && w.Uncertain:
+		p.note(Note{Kind: NoteDied, Worker: *w, Text: e.How, Warn: true})
+		p.vacate(w, e.At)
+	default:
+		p.failed(w, e.At, e.How)
+		if p.isNew(w) {
+			p.st.Upgrade.SpawnFailed = false
+		}
+	}
+}
+
+func (e Acked) apply(p *Pool) {
+	w := p.workers[e.Serial]
+	switch {
+	case w == nil || w.Phase != Starting:
+	case !p.set.AckManual:
+		p.noteOf(NoteAckIgnored, w)
+	default:
+		p.ready(w)
+	}
+}
+
+func (e SetNumber) apply(p *Pool) {
+	if p.st.Stop.Level == 0 && e.Number >= 1 && e.Number != p.st.Number {
+		p.note(Note{Kind: NoteNumber, Text: fmt.Sprintf("%d instead of %d workers are wanted", e.Number, p.st.Number)})
+		p.st.Number = e.Number
+		p.touchState()
+	}
+}
+
+func (e StartUpgrade) apply(p *Pool) {
+	if p.st.Stop.Level > 0 {
+		return
+	}
+	u := &p.st.Upgrade
+	if e.ByHUP && u.Phase == Running {
+		u.Again, u.AgainFleet = true, e.Fleet
+		p.touchState()
+		p.note(Note{Kind: NoteAgain, Text: "another upgrade follows when this one ends"})
+		return
+	}
+	p.startUpgrade(e.Fleet)
+}
+
+func (e StopFor) apply(p *Pool) {
+	s := &p.st.Stop
+	level := LevelRetire
+	switch e.Signal {
+	case StopINT:
+		s.Ints++
+		level = min(Level(s.Ints), LevelKill)
+	case StopTERM:
+		s.Terms++
+		level = min(LevelRetire+Level(s.Terms), LevelKill)
+	case StopQUIT:
+		if !s.Quit {
+			s.Quit, s.Signal = true, SigQuit
+			p.each(func(w *Worker) {
+				if w.PID != 0 {
+					p.do(Send{Serial: w.Serial, Signal: SigQuit})
+				}
+			})
+		}
+	}
+	p.stop(level, e.Signal.String())
+}
+
+func (e Die) apply(p *Pool) {
+	level := LevelRetire
+	switch e.Signal {
+	case SigTerm:
+		level = LevelTerm
+	case SigKill:
+		level = LevelKill
+	}
+	if p.st.Stop.Level == 0 {
+		p.st.Stop.Signal = e.Signal
+	}
+	p.stop(level, "the command die")
+}
+
+// ready makes a worker ready.
+func (p *Pool) ready(w *Worker) {
+	w.Phase, w.ReadyAt, w.OverdueAt = Ready, p.now, 0
+	p.touch(w)
+	p.streak(w).acked(w.Serial)
+	p.touchState()
+	if p.isNew(w) {
+		p.st.Upgrade.FirstAck = true
+	}
+	p.noteOf(NoteReady, w)
+	for _, o := range p.pick((*Worker).overdue) {
+		if o.Generation == w.Generation && o.OverdueAt <= w.OrderedAt {
+			p.retire(o)
+			return
+		}
+	}
+}
+
+// isNew tells whether a worker belongs to the upgrade that is running.
+func (p *Pool) isNew(w *Worker) bool {
+	return p.st.Upgrade.Phase == Running && w.Generation == p.st.Upgrade.Generation
+}
+
+// streak is the count that a worker's start belongs to.
+func (p *Pool) streak(w *Worker) *Streak {
+	if p.isNew(w) {
+		return &p.st.Upgrade.Failures
+	}
+	return &p.st.Failures
+}
+
+// failed takes note of a failed start. The worker may still have to end.
+func (p *Pool) failed(w *Worker, at Time, how string) {
+	s := p.streak(w)
+	proven := false
+	p.each(func(o *Worker) {
+		proven = proven || o.Phase == Ready && o.Generation == w.Generation &&
+			o.Serial >= s.Last && p.now-o.ReadyAt >= p.set.trial()
+	})
+	was := p.givenUp()
+	s.failed(w.Serial, p.next, w.Phase == Ready, proven)
+	p.st.LastFailure = Failure{Text: describeFailure(w, how), At: p.now}
+	p.note(Note{Kind: NoteFailed, Worker: *w, Text: p.st.LastFailure.Text, Warn: true})
+	p.vacate(w, at)
+	if p.givenUp() {
+		if !was {
+			p.note(Note{Kind: NoteGivenUp, Text: fmt.Sprintf("%d starts in a row failed; giving up but for one try every %v while a worker is ready", s.Count, giveUpPause), Error: true})
+		}
+		p.st.TriedAt = p.now
+	}
+	p.touchState()
+}
+
+func describeFailure(w *Worker, how string) string {
+	if w.PID == 0 {
+		return how
+	}
+	when := "before it was ready"
+	if w.Phase == Ready {
+		when = "right after it was ready"
+	}
+	return fmt.Sprintf("worker %d (index %d, generation %d) %s %s", w.PID, w.Index, w.Generation, how, when)
+}
+
+// short takes note that the system lacks something that spawning needs.
+func (p *Pool) short(what string) {
+	s := &p.st.Shortage
+	if s.Since == 0 {
+		*s = Shortage{Since: p.now, Delay: firstShortage}
+	} else if p.now >= s.Until {
+		s.Delay = min(s.Delay*3/2, maxShortage)
+	}
+	s.What, s.Until = what, p.now+s.Delay
+	p.touchState()
+	p.note(Note{Kind: NoteShortage, Text: what, Warn: true})
+}

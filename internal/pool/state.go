@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pool
+
+// Phase is where a worker is in its life.
+type Phase int
+
+// The phases, in the order in which a worker may pass them.
+const (
+	Starting Phase = iota // ordered or started, not ACKed
+	Ready
+	Draining // was sent the graceful signal
+	Stopping // was sent TERM
+	Killed   // was sent KILL
+)
+
+func (p Phase) String() string {
+	return [...]string{"starting", "ready", "draining", "stopping", "killed"}[p]
+}
+
+// Level is what a signal means to a worker's phase; the numbers are the
+// link's.
+type Level int
+
+// The levels; LevelNone changes no phase.
+const (
+	LevelNone Level = iota
+	LevelRetire
+	LevelTerm
+	LevelKill
+)
+
+// Worker is one child process, from the order to spawn it to its end.
+type Worker struct {
+	Serial     uint64 `json:"serial"`
+	Generation int    `json:"generation"`
+	Index      int    `json:"index"`
+	Phase      Phase  `json:"phase"`
+	PID        int    `json:"pid"` // 0: not spawned yet
+	OrderedAt  Time   `json:"ordered_at"`
+	StartedAt  Time   `json:"started_at"`
+	ReadyAt    Time   `json:"ready_at"`
+	SignalAt   Time   `json:"signal_at"`  // when it was sent the signal of its phase; 0: not yet
+	Uncertain  bool   `json:"uncertain"`  // was starting when a master died, so its ACK may be lost
+	OverdueAt  Time   `json:"overdue_at"` // when an uncertain one missed its ACK timeout
+}
+
+// serving tells whether nobody has asked the worker to end.
+func (w *Worker) serving() bool { return w.Phase <= Ready }
+
+// starts tells whether a place is about to be filled by this worker.
+func (w *Worker) starts() bool { return w.Phase == Starting && w.OverdueAt == 0 }
+
+// overdue tells whether the worker is kept only until its replacement is there.
+func (w *Worker) overdue() bool { return w.Phase == Starting && w.OverdueAt != 0 }
+
+// State is all that a pool remembers beside its workers: intent, not truth.
+type State struct {
+	Number      int       `json:"number"`
+	Generation  int       `json:"generation"` // the newest
+	Good        int       `json:"good"`       // the last whose upgrade was done
+	Upgrade     Upgrade   `json:"upgrade"`
+	History     []Outcome `json:"history"` // of the last upgrades, oldest first
+	Failures    Streak    `json:"failures"`
+	Vacancies   []Vacancy `json:"vacancies"`
+	Shortage    Shortage  `json:"shortage"`
+	TriedAt     Time      `json:"tried_at"` // last try since spawning was given up
+	LastFailure Failure   `json:"last_failure"`
+	Stop        Stop      `json:"stop"`
+}
+
+// UpgradePhase is where the newest upgrade is.
+type UpgradePhase int
+
+// The phases of an upgrade.
+const (
+	Idle UpgradePhase = iota // there was none
+	Running
+	Done
+	Aborted
+	Superseded // only of an older one, told to whoever waits for it
+)
+
+func (p UpgradePhase) String() string {
+	return [...]string{"idle", "running", "done", "aborted", "superseded"}[p]
+}
+
+// Upgrade is the newest upgrade.
+type Upgrade struct {
+	Phase       UpgradePhase `json:"phase"`
+	Generation  int          `json:"generation"`
+	Fleet       bool         `json:"fleet"`
+	FirstAck    bool         `json:"first_ack"` // the new generation has had an ACK
+	Failures    Streak       `json:"failures"`
+	Vacancies   []Vacancy    `json:"vacancies"`
+	Again       bool         `json:"again"` // HUP came meanwhile
+	AgainFleet  bool         `json:"again_fleet"`
+	Reason      string       `json:"reason"`       // why it was aborted
+	SpawnFailed bool         `json:"spawn_failed"` // its program could not be started at all
+}
+
+// Outcome is how an upgrade ended.
+type Outcome struct {
+	Generation  int          `json:"generation"`
+	Phase       UpgradePhase `json:"phase"`
+	Reason      string       `json:"reason"`
+	SpawnFailed bool         `json:"spawn_failed"`
+}
+
+// Streak counts failed starts in a row. A cause that many workers share counts
+// once a round: a failure counts only when its worker was ordered after the
+// last counted one was seen. Serials tell before from after, because a death
+// and its replacement may have the same time.
+type Streak struct {
+	Count    int    `json:"count"`
+	Counted  uint64 `json:"counted"`  // first serial after the last counted failure
+	Last     uint64 `json:"last"`     // first serial after the last failure of any kind
+	Forgiven int    `json:"forgiven"` // the count that an ACK set to 0, should it prove worthless
+}
+
+// failed takes note of a failed start; next is the serial of the next worker.
+// A worker that dies on trial takes back what its ACK, or that of another one
+// which nobody has outlived its trial since, had forgiven.
+func (s *Streak) failed(serial, next uint64, onTrial, proven bool) {
+	if serial >= s.Counted {
+		if onTrial && !proven {
+			s.Count = max(s.Count, s.Forgiven)
+		}
+		s.Count++
+		s.Counted = next
+		s.Forgiven = 0
+	}
+	s.Last = next
+}
+
+// acked takes note of an ACK.
+func (s *Streak) acked(serial uint64) {
+	if s.Count > 0 && serial >= s.Last {
+		s.Forgiven, s.Count = s.Count, 0
+	}
+}
+
+// Vacancy is a place that may not be filled before a time.
+type Vacancy struct {
+	NotBefore  Time `json:"not_before"`
+	Generation int  `json:"generation"` // of the worker that was there
+}
+
+// Shortage is a lack of the system's resources that keeps us from spawning.
+type Shortage struct {
+	Since Time   `json:"since"` // 0: none
+	Until Time   `json:"until"` // the next try
+	Delay Time   `json:"delay"`
+	What  string `json:"what"`
+}
+
+// Failure is the last failed start, for people.
+type Failure struct {
+	Text string `json:"text"`
+	At   Time   `json:"at"`
+}
+
+// Stop is how far the way out has come.
+type Stop struct {
+	Level  Level  `json:"level"`  // 0: not stopping
+	Signal Signal `json:"signal"` // what LevelRetire sends
+	Ints   int    `json:"ints"`
+	Terms  int    `json:"terms"`
+	Quit   bool   `json:"quit"` // end as soon as the signals are sent
+	Reason string `json:"reason"`
+}
+
+// State returns a copy of the state, to look at.
+func (p *Pool) State() State { return p.st }
+
+// Settings returns the settings.
+func (p *Pool) Settings() Settings { return p.set }
+
+// Workers returns copies of all workers in the order of spawning.
+func (p *Pool) Workers() []Worker {
+	list := make([]Worker, 0, len(p.serials))
+	p.each(func(w *Worker) { list = append(list, *w) })
+	return list
+}
+
+// Next is the serial of the next worker.
+func (p *Pool) Next() uint64 { return p.next }
+
+// Unanswered tells whether a spawn with a serial below this one has not been
+// answered yet.
+func (p *Pool) Unanswered(below uint64) bool {
+	for _, w := range p.workers {
+		if w.PID == 0 && w.Serial < below {
+			return true
+		}
+	}
+	return false
+}
+
+// ReadyOf counts the ready workers of a generation.
+func (p *Pool) ReadyOf(generation int) int { return p.census(generation).ready }

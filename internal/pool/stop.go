@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pool
+
+// stop begins the way out, or goes on to a stronger level.
+func (p *Pool) stop(level Level, why string) {
+	s := &p.st.Stop
+	p.touchState()
+	if level <= s.Level {
+		return
+	}
+	if s.Level == 0 {
+		s.Reason = "stopped by " + why
+		if u := &p.st.Upgrade; u.Phase == Running {
+			u.Phase, u.Reason = Aborted, "the master is stopping"
+			p.record(Aborted, u.Reason)
+			p.note(Note{Kind: NoteAborted, Generation: u.Generation, Text: u.Reason})
+		}
+	}
+	s.Level = level
+	p.note(Note{Kind: NoteStop, Text: [...]string{
+		LevelRetire: "asking all workers to end gracefully",
+		LevelTerm:   "sending TERM to all workers",
+		LevelKill:   "killing all workers",
+	}[level] + ", for " + why})
+}
+
+// settleStop gets every worker to where the stop has come, and ends when none
+// is left.
+func (p *Pool) settleStop() {
+	s := &p.st.Stop
+	phase := [...]Phase{LevelRetire: Draining, LevelTerm: Stopping, LevelKill: Killed}[s.Level]
+	if s.Quit {
+		p.each(func(w *Worker) {
+			if w.PID == 0 { // gets its QUIT when its spawn is answered
+				p.advance(w, Draining)
+			}
+		})
+		if p.inFlight() == 0 {
+			p.out.End = &End{Reason: s.Reason}
+		}
+		return
+	}
+	p.each(func(w *Worker) { p.advance(w, phase) })
+	if len(p.workers) == 0 {
+		p.out.End = &End{Reason: s.Reason}
+	}
+}
