@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"einhyrningsins/client"
+	"einhyrningsins/internal/wire"
+)
+
+// status shows a few lines about the whole, then a table of the workers.
+func (o *output) status(st *client.Status) {
+	var b strings.Builder
+	for _, l := range o.summary(st) {
+		fmt.Fprintf(&b, "%s %s\n", o.paint(bold, pad(l[0], 11, false)), l[1])
+	}
+	if len(st.Workers) > 0 {
+		b.WriteByte('\n')
+		o.table(&b, st.Workers)
+	}
+	fmt.Fprint(o.out, b.String())
+}
+
+// summary is the upper part, as pairs of label and text.
+func (o *output) summary(st *client.Status) [][2]string {
+	now := o.now()
+	lines := [][2]string{
+		{"keeper", fmt.Sprintf("%d, master %d, version %s", st.PID, st.MasterPID, clean(st.Version))},
+		{"program", programLine(st.Program)},
+		{"since", fmt.Sprintf("%s (%s ago)", st.StartedAt.In(now.Location()).Format("2006-01-02 15:04:05 MST"), age(now.Sub(st.StartedAt)))},
+		{"generation", o.generations(st)},
+		{"workers", o.counts(st)},
+		{"ACK", ackMode(st.AckMode)},
+		{"upgrade", o.upgradeLine(st.Upgrade)},
+	}
+	for i, sock := range st.Sockets {
+		label := ""
+		if i == 0 {
+			label = "sockets"
+		}
+		text := fmt.Sprintf("%s, fd %d", clean(sock.Address), sock.FD)
+		if sock.Spec != sock.Address {
+			text += fmt.Sprintf(" (-b %s)", clean(sock.Spec))
+		}
+		lines = append(lines, [2]string{label, text})
+	}
+	if st.FailedStarts > 0 {
+		lines = append(lines, [2]string{"failures", o.paint(red, plural(st.FailedStarts, "failed start")+" in a row")})
+	}
+	if st.LastFailure != "" {
+		lines = append(lines, [2]string{"last failed", clean(st.LastFailure)})
+	}
+	if st.Stopping {
+		lines = append(lines, [2]string{"stopping", o.paint(red, "yes: it ends with its last worker")})
+	}
+	return lines
+}
+
+func (o *output) generations(st *client.Status) string {
+	switch st.GoodGeneration {
+	case st.Generation:
+		return strconv.Itoa(st.Generation)
+	case 0:
+		return fmt.Sprintf("%d, %s", st.Generation, o.paint(yellow, "none good yet"))
+	}
+	return fmt.Sprintf("%d, %s", st.Generation, o.paint(yellow, fmt.Sprintf("good is %d", st.GoodGeneration)))
+}
+
+func (o *output) counts(st *client.Status) string {
+	n := map[string]int{}
+	for _, w := range st.Workers {
+		n[w.State]++
+	}
+	ready := fmt.Sprintf("%d ready", n[wire.Ready])
+	if n[wire.Ready] < st.Number {
+		ready = o.paint(yellow, ready)
+	} else {
+		ready = o.paint(green, ready)
+	}
+	text := fmt.Sprintf("%d wanted, %s", st.Number, ready)
+	for _, state := range []string{wire.Starting, wire.Draining, wire.Stopped, wire.Killed} {
+		if n[state] > 0 {
+			text += fmt.Sprintf(", %d %s", n[state], state)
+		}
+	}
+	if st.Missing > 0 {
+		text += ", " + o.paint(red, fmt.Sprintf("%d missing", st.Missing))
+	}
+	if st.NextSpawnAt != nil {
+		text += fmt.Sprintf(" (next in %s)", span(max(0, st.NextSpawnAt.Sub(o.now()))))
+	}
+	return text
+}
+
+func ackMode(mode string) string {
+	if mode == "manual" {
+		return "manual: a worker is ready when it says so"
+	}
+	return fmt.Sprintf("timer: a worker is ready after %s", clean(mode))
+}
+
+func (o *output) upgradeLine(u client.UpgradeStatus) string {
+	var text string
+	switch u.State {
+	case wire.UpgradeIdle, "":
+		return "none yet"
+	case wire.UpgradeRunning:
+		text = o.paint(yellow, "running") + fmt.Sprintf(", generation %d, %d of %d ready", u.Generation, u.Ready, u.Number)
+	case wire.UpgradeDone:
+		text = o.paint(green, "done") + fmt.Sprintf(", generation %d", u.Generation)
+	default:
+		text = o.paint(red, clean(u.State)) + fmt.Sprintf(", generation %d", u.Generation)
+	}
+	if u.Reason != "" {
+		text += ": " + clean(u.Reason)
+	}
+	return text
+}
+
+var stateColours = map[string]string{
+	wire.Starting: yellow, wire.Ready: green, wire.Draining: cyan, wire.Stopped: red, wire.Killed: red,
+}
+
+// table writes the workers, numbers to the right and words to the left.
+func (o *output) table(b *strings.Builder, workers []client.Worker) {
+	now := o.now()
+	rows := [][]string{{"INDEX", "PID", "GEN", "STATE", "AGE", "READY", "LAST PING"}}
+	for _, w := range workers {
+		ready, ping := "-", "-"
+		if w.ReadyAt != nil {
+			ready = "after " + span(w.ReadyAt.Sub(w.StartedAt))
+		}
+		if w.PingedAt != nil {
+			ping = age(now.Sub(*w.PingedAt)) + " ago"
+			if w.PingedRequestID != "" {
+				ping += " (" + clean(w.PingedRequestID) + ")"
+			}
+		}
+		rows = append(rows, []string{strconv.Itoa(w.Index), strconv.Itoa(w.PID), strconv.Itoa(w.Generation),
+			clean(w.State), age(now.Sub(w.StartedAt)), ready, ping})
+	}
+	right := []bool{true, true, true, false, true, false, false}
+	widths := make([]int, len(right))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for r, row := range rows {
+		for i, cell := range row {
+			if i < len(row)-1 {
+				cell = pad(cell, widths[i], right[i]) + "  "
+			}
+			switch {
+			case r == 0:
+				cell = o.paint(bold, cell)
+			case i == 3:
+				cell = o.paint(stateColours[row[3]], cell)
+			}
+			b.WriteString(cell)
+		}
+		b.WriteByte('\n')
+	}
+}
+
+func pad(text string, width int, right bool) string {
+	space := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
+	if right {
+		return space + text
+	}
+	return text + space
+}
+
+// age is how long ago something was, in the two units that matter. Clocks of
+// two processes may differ by a little: less than nothing is nothing.
+func age(d time.Duration) string {
+	s := int64(max(0, d) / time.Second)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	case s < 24*3600:
+		return fmt.Sprintf("%dh%02dm", s/3600, s/60%60)
+	}
+	return fmt.Sprintf("%dd%02dh", s/86400, s/3600%24)
+}
+
+// span is how long something took, to the millisecond while that says anything.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return max(0, d).Round(time.Millisecond).String()
+	case d < time.Minute:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return age(d)
+}
