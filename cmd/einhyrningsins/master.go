@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/keeper"
+	"einhyrningsins/internal/master"
+)
+
+// runMaster is this program as the keeper starts it.
+func runMaster() int {
+	keeper.Clean(keeper.MasterLinkFD)
+	tune()
+	keeper.SetComm(keeper.MasterName)
+	err := master.Run(os.NewFile(keeper.MasterLinkFD, "link"), func(cfg *config.Config) master.Log {
+		return newLog(cfg, "master")
+	})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "einhyrningsins: master: %v\n", err)
+		return statusFailed
+	}
+	return statusOK
+}
+
+// tune trades a little processor time for memory: these processes allocate
+// little and live for years. Operators may still set GOGC or GOMEMLIMIT.
+func tune() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+}
