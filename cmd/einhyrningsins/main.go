@@ -45,7 +45,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return complain(stderr, err)
 	}
-	path, err := config.FindProgram(cfg.Program[0], os.Getenv("PATH"))
+	path, err := config.FindProgram(cfg.Program[0], config.PathOf(os.Environ()))
 	if err != nil {
 		return complain(stderr, err)
 	}

@@ -118,3 +118,9 @@ func resetDisposition(sig syscall.Signal) {
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig),
 		uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
 }
+
+// SetComm names the process: what ps and pidof show, proc(5). A write to the
+// main thread's comm works from every thread of it.
+func SetComm(name string) {
+	_ = os.WriteFile("/proc/self/comm", []byte(name), 0)
+}
