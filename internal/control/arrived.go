@@ -161,8 +161,8 @@ func (s *Server) settled() {
 			rest = append(rest, a)
 			continue
 		}
-		close(a.ch)
 		s.awaited.Add(-1)
+		close(a.ch)
 	}
 	clear(s.arrivals[len(rest):])
 	s.arrivals = rest
