@@ -96,7 +96,8 @@ func (r Result) Max() time.Duration { return r.Latency.Max() }
 func (r Result) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d requests (%d on new connections), %d lost, %d retried, %.0f/s, p50 %v, p99 %v, max %v",
-		r.Requests, r.New, r.Lost, r.Retried, r.PerSecond(), r.P50(), r.P99(), r.Max())
+		r.Requests, r.New, r.Lost, r.Retried, r.PerSecond(),
+		r.P50().Round(time.Microsecond), r.P99().Round(time.Microsecond), r.Max().Round(time.Microsecond))
 	for _, k := range slices.Sorted(maps.Keys(r.Kinds)) {
 		fmt.Fprintf(&b, ", %s %d", k, r.Kinds[k])
 	}
