@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"einhyrningsins/internal/link"
+)
+
+func TestStopWithAStoppedMaster(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	_, pid := k.spawnWorker()
+	k.send(&link.Spawn{Serial: 2, Generation: 1, Index: 1}) // never begun
+	k.sys.did = nil
+	k.caughtSignal(syscall.SIGTERM)
+	k.sys.clock += patience
+	k.deadlines()
+	wantDid(t, k, "kill pid 101 9") // it did not deal with it
+	k.masterDies()
+	k.sys.did = nil
+	k.runMaster() // and neither does the next
+	k.sys.clock += patience
+	k.deadlines()
+	wantDid(t, k, "kill pid 103 9", "kill group 102 15")
+	k.masterDies()
+	k.sys.did = nil
+	if k.ending != nil {
+		t.Fatal("it ends while a worker runs")
+	}
+	k.sys.clock = k.alone.killAt
+	k.deadlines()
+	wantDid(t, k, "kill group 102 9")
+	k.sys.end(pid, 0)
+	k.reap()
+	if code, _, over := k.over(); !over || code != 1 {
+		t.Errorf("over is %v with status %d, want the end with status 1", over, code)
+	}
+	if _, j := k.spawner.next(); j.serial != 0 {
+		t.Errorf("worker %d is still to be started", j.serial)
+	}
+}
+
+func TestAloneKillsTheSpawnUnderWay(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.send(&link.Spawn{Serial: 1, Generation: 1})
+	j, pid := k.begin()
+	k.caughtSignal(syscall.SIGTERM)
+	k.sys.clock += provenAfter
+	k.masterDies()
+	k.sys.clock += patience
+	k.deadlines()
+	if k.alone == nil || k.ending != nil {
+		t.Fatalf("alone is %v and the end %v, want a stop that waits for the spawn", k.alone, k.ending)
+	}
+	k.sys.did = nil
+	k.spawner.queue = nil // the master that was to follow
+	k.finishJob(j, pid, nil)
+	wantDid(t, k, "kill group 102 9")
+}
+
+func TestThirdINTKillsWithoutTheMaster(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.spawnWorker()
+	k.send(&link.Spawn{Serial: 2, Generation: 1, Index: 1})
+	k.sys.did = nil
+	for range 3 {
+		wantDid(t, k)
+		k.caughtSignal(syscall.SIGINT)
+	}
+	wantDid(t, k, "kill group 102 9")
+	if jobs, _ := k.spawner.next(); jobs != nil {
+		t.Error("a worker is still to be started")
+	}
+	if c := k.table.bySerial[2]; c.Failed == nil {
+		t.Error("the order that was not begun has no answer")
+	}
+}
+
+func TestAStopThatAMasterDealsWithStartsNoTimer(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.caughtSignal(syscall.SIGINT)
+	k.told()
+	k.send(&link.Save{Data: []byte(`{}`), Signals: map[int]int{2: 1}})
+	k.sys.clock += time.Hour
+	if at, ok := k.nextDeadline(); ok {
+		t.Errorf("a timer runs until %v", at)
+	}
+}
+
+func TestEndWaitsForTheMasterButNotForEver(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.send(&link.Exit{Code: 0, Reason: "asked"})
+	if _, _, over := k.over(); over {
+		t.Fatal("it ends before the master has")
+	}
+	k.sys.clock += patience
+	k.deadlines()
+	wantDid(t, k, "kill pid 101 9")
+	k.masterDies()
+	if code, reason, over := k.over(); !over || code != 0 || reason != "asked" {
+		t.Errorf("the end is %v %d %q", over, code, reason)
+	}
+}
