@@ -5,7 +5,7 @@
 //
 // It binds one socket and keeps it. Worker processes (role.go) share it; one
 // after the other is replaced by a new one, which has to ACK before the old is
-// signalled (fleet.go), while clients send requests on kept and on new
+// signalled (package fleet), while clients send requests on kept and on new
 // connections (bench/load, which also says what is lost). Nothing of the
 // manager is involved, so the difference is the workers' own.
 package main
@@ -19,6 +19,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"einhyrningsins/bench/drain/fleet"
 	"einhyrningsins/bench/load"
 )
 
@@ -89,15 +90,19 @@ func micro(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
 // measure sends load to workers of one role from before their first restart
 // until after their last.
 func measure(ctx context.Context, role string, p plan) (load.Result, error) {
-	f, err := newFleet(role)
+	self, err := os.Executable()
 	if err != nil {
 		return load.Result{}, err
 	}
-	defer f.close()
-	if err := f.grow(p.workers); err != nil {
+	f, err := fleet.New([]string{self}, append(os.Environ(), roleVar+"="+role))
+	if err != nil {
 		return load.Result{}, err
 	}
-	p.load.Addr = f.addr()
+	defer f.Close()
+	if err := f.Grow(p.workers); err != nil {
+		return load.Result{}, err
+	}
+	p.load.Addr = f.Addr()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	type outcome struct {
@@ -110,13 +115,13 @@ func measure(ctx context.Context, role string, p plan) (load.Result, error) {
 		loaded <- outcome{r, err}
 	}()
 	for range p.restarts {
-		if err := f.replaceOldest(); err != nil {
+		if err := f.ReplaceOldest(); err != nil {
 			return load.Result{}, err
 		}
 		time.Sleep(p.every)
 	}
 	// What still drains belongs to the measurement.
-	if err := f.waitDrained(); err != nil {
+	if err := f.WaitDrained(); err != nil {
 		return load.Result{}, err
 	}
 	stop()

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package main
+// Package fleet runs worker processes on a shared socket as a manager would,
+// only simpler: it passes the socket and the environment, hears their ACKs, and
+// replaces one worker after the other. It is for measuring and testing workers
+// themselves.
+package fleet
 
 import (
 	"bufio"
@@ -20,28 +24,35 @@ import (
 // ackTimeout is how long a worker may take to start.
 const ackTimeout = 30 * time.Second
 
-// fleet is a shared socket and the worker processes on it.
-type fleet struct {
-	role    string
+// Fleet is a shared socket and the worker processes on it. Its methods are not
+// safe for concurrent use.
+type Fleet struct {
+	command []string
+	env     []string
 	dir     string
 	tcp     *net.TCPListener
 	socket  *os.File // what the workers inherit
 	control net.Listener
 	acks    chan int
 
+	started  int
 	live     []*exec.Cmd // oldest first
-	draining int
+	stopped  []*exec.Cmd // asked to stop, some of them gone by now
+	draining int         // how many of those WaitDrained has not seen yet
 	drained  chan error
 }
 
-func newFleet(role string) (_ *fleet, err error) {
-	f := &fleet{role: role, acks: make(chan int, 64), drained: make(chan error, 1024)}
+// New binds a socket and a control socket. Workers will be started with the
+// program and arguments of command, and with env (as in os.Environ) beside the
+// variables of the contract.
+func New(command, env []string) (_ *Fleet, err error) {
+	f := &Fleet{command: command, env: env, acks: make(chan int, 64), drained: make(chan error, 1024)}
 	defer func() {
 		if err != nil {
-			f.close()
+			f.Close()
 		}
 	}()
-	if f.dir, err = os.MkdirTemp("", "drain"); err != nil {
+	if f.dir, err = os.MkdirTemp("", "fleet"); err != nil {
 		return nil, err
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,11 +70,13 @@ func newFleet(role string) (_ *fleet, err error) {
 	return f, nil
 }
 
-func (f *fleet) addr() string     { return f.tcp.Addr().String() }
-func (f *fleet) sockPath() string { return filepath.Join(f.dir, "control.sock") }
+// Addr is the address of the socket, as host:port.
+func (f *Fleet) Addr() string { return f.tcp.Addr().String() }
+
+func (f *Fleet) sockPath() string { return filepath.Join(f.dir, "control.sock") }
 
 // hearAcks plays the manager's control socket until that is closed.
-func (f *fleet) hearAcks() {
+func (f *Fleet) hearAcks() {
 	for {
 		nc, err := f.control.Accept()
 		if err != nil {
@@ -81,8 +94,8 @@ func (f *fleet) hearAcks() {
 	}
 }
 
-// grow starts n workers and waits until each is ready.
-func (f *fleet) grow(n int) error {
+// Grow starts n workers and waits until each is ready.
+func (f *Fleet) Grow(n int) error {
 	for range n {
 		if err := f.start(); err != nil {
 			return err
@@ -91,19 +104,16 @@ func (f *fleet) grow(n int) error {
 	return nil
 }
 
-func (f *fleet) start() error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(self)
+func (f *Fleet) start() error {
+	cmd := exec.Command(f.command[0], f.command[1:]...)
 	contract := childenv.Contract{Sockets: 1, SockPath: f.sockPath(), MasterPID: os.Getpid()}
-	cmd.Env = append(contract.Base(os.Environ(), nil), roleVar+"="+f.role)
+	cmd.Env = childenv.WithIndex(contract.Base(f.env, nil), f.started)
 	cmd.ExtraFiles = []*os.File{f.socket}
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("cannot start a worker: %w", err)
 	}
+	f.started++
 	f.live = append(f.live, cmd)
 	select {
 	case pid := <-f.acks:
@@ -116,17 +126,24 @@ func (f *fleet) start() error {
 	}
 }
 
-// replaceOldest starts a worker and, when it is ready, asks the oldest to
-// stop. It does not wait for that one's drain.
-func (f *fleet) replaceOldest() error {
+// ReplaceOldest starts a worker and, when it is ready, asks the oldest to stop
+// by the graceful signal. It does not wait for that one's drain.
+func (f *Fleet) ReplaceOldest() error {
 	if err := f.start(); err != nil {
 		return err
 	}
+	return f.StopOldest(syscall.SIGUSR2)
+}
+
+// StopOldest asks the oldest worker to stop by the signal sig, and does not
+// wait for its drain.
+func (f *Fleet) StopOldest(sig os.Signal) error {
 	oldest := f.live[0]
 	f.live = f.live[1:]
-	if err := oldest.Process.Signal(syscall.SIGUSR2); err != nil {
+	if err := oldest.Process.Signal(sig); err != nil {
 		return fmt.Errorf("cannot stop worker %d: %w", oldest.Process.Pid, err)
 	}
+	f.stopped = append(f.stopped, oldest)
 	f.draining++
 	go func() {
 		err := oldest.Wait()
@@ -138,16 +155,21 @@ func (f *fleet) replaceOldest() error {
 	return nil
 }
 
-// waitDrained waits until all workers that were asked to stop have ended.
-func (f *fleet) waitDrained() (err error) {
+// WaitDrained waits until all workers that were asked to stop have ended. The
+// error tells of those that did not exit with status 0.
+func (f *Fleet) WaitDrained() (err error) {
 	for ; f.draining > 0; f.draining-- {
 		err = errors.Join(err, <-f.drained)
 	}
 	return err
 }
 
-// close ends all that is left of the fleet.
-func (f *fleet) close() {
+// Close ends all that is left of the fleet: at once, without a drain.
+func (f *Fleet) Close() {
+	for _, cmd := range f.stopped {
+		cmd.Process.Kill() // does nothing to one that is gone
+	}
+	f.WaitDrained()
 	for _, cmd := range f.live {
 		cmd.Process.Kill()
 		cmd.Wait()

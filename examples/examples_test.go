@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Package examples tests the example workers as a manager and clients see
+// them: from outside.
+package examples
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"einhyrningsins/bench/drain/fleet"
+	"einhyrningsins/bench/load"
+)
+
+// commands are the examples, as they are started.
+var commands = map[string][]string{}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "examples")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binary := filepath.Join(dir, "go-http")
+	if out, err := exec.Command("go", "build", "-o", binary, "./go-http").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot build go-http: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	commands["go"] = []string{binary, "-build", "x"}
+	if python, err := exec.LookPath("python3"); err == nil {
+		commands["python"] = []string{python, "python-http/server.py", "--build", "x"}
+	}
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// each runs a test for every example. There may be no Python.
+func each(t *testing.T, test func(t *testing.T, f *fleet.Fleet)) {
+	for _, name := range []string{"go", "python"} {
+		t.Run(name, func(t *testing.T) {
+			if commands[name] == nil {
+				t.Skip("python3 is not installed")
+			}
+			t.Parallel()
+			f, err := fleet.New(commands[name], os.Environ())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			test(t, f)
+		})
+	}
+}
+
+func TestNothingIsLostInRestarts(t *testing.T) {
+	each(t, func(t *testing.T, f *fleet.Fleet) {
+		if err := f.Grow(2); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var answers atomic.Int64
+		loaded := make(chan load.Result, 1)
+		go func() {
+			r, err := load.Run(ctx, load.Options{
+				Addr: f.Addr(), Conns: 6, NewFraction: 0.5, OnAnswer: func([]byte) { answers.Add(1) },
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			loaded <- r
+		}()
+		for i := 0; i < 8 || (answers.Load() < 5000 && i < 2000); i++ {
+			if err := f.ReplaceOldest(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.WaitDrained(); err != nil {
+			t.Error(err)
+		}
+		stop()
+		got := <-loaded
+		if got.Lost != 0 || got.Requests == 0 {
+			t.Errorf("want none lost: %v", got)
+		}
+		t.Log(got)
+	})
+}
+
+func TestDrain(t *testing.T) {
+	each(t, func(t *testing.T, f *fleet.Fleet) {
+		if err := f.Grow(1); err != nil {
+			t.Fatal(err)
+		}
+		// Connections are accepted in their order, so once a later one has its
+		// answer the earlier ones were accepted.
+		unused, half, idle, probe := dial(t, f), dial(t, f), dial(t, f), dial(t, f)
+		half.send(get[:7])
+		if body, last := idle.ask(); !strings.Contains(body, "index=0 build=x") || last {
+			t.Errorf("got %q, last %v", body, last)
+		}
+		probe.ask()
+		if err := f.StopOldest(syscall.SIGUSR2); err != nil {
+			t.Fatal(err)
+		}
+		for last := false; !last; {
+			_, last = probe.ask()
+		}
+		probe.wantClosed()
+		half.send(get[7:])
+		if _, last := half.receive(); !last {
+			t.Error("the half-sent request was not told to be the last")
+		}
+		for name, c := range map[string]*client{"unused": unused, "idle": idle} {
+			if _, last := c.ask(); !last {
+				t.Errorf("the %s connection was not told that its answer is the last", name)
+			}
+			c.wantClosed()
+		}
+		if err := f.WaitDrained(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestTermEndsSoon has a silent connection, for which TERM does not wait as
+// long as the graceful signal does.
+func TestTermEndsSoon(t *testing.T) {
+	each(t, func(t *testing.T, f *fleet.Fleet) {
+		if err := f.Grow(1); err != nil {
+			t.Fatal(err)
+		}
+		unused, probe := dial(t, f), dial(t, f)
+		probe.ask()
+		if err := f.StopOldest(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		unused.wantClosed()
+		probe.wantClosed()
+		if err := f.WaitDrained(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSlowRequestIsFinished(t *testing.T) {
+	f, err := fleet.New(commands["go"], os.Environ())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Grow(1); err != nil {
+		t.Fatal(err)
+	}
+	slow, probe := dial(t, f), dial(t, f)
+	slow.send("GET /slow?for=300ms HTTP/1.1\r\nHost: x\r\n\r\n")
+	probe.ask()
+	if err := f.StopOldest(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	slow.receive()
+	probe.nc.Close()
+	slow.nc.Close()
+	if err := f.WaitDrained(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPythonSaysWhatIsMissing(t *testing.T) {
+	if commands["python"] == nil {
+		t.Skip("python3 is not installed")
+	}
+	for env, want := range map[string]string{"X=": "EINHORN_FD_0 is not set", "EINHORN_FD_0=0": "cannot use EINHORN_FD_0=0"} {
+		cmd := exec.Command(commands["python"][0], commands["python"][1:]...)
+		cmd.Env = append(os.Environ(), env)
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "Traceback") {
+			t.Errorf("%s: want %q, got %v, %s", env, want, err, out)
+		}
+	}
+}
+
+const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+// client is one connection to a worker.
+type client struct {
+	t  *testing.T
+	nc net.Conn
+	in *bufio.Reader
+}
+
+func dial(t *testing.T, f *fleet.Fleet) *client {
+	t.Helper()
+	nc, err := net.Dial("tcp", f.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	nc.SetDeadline(time.Now().Add(30 * time.Second)) // a test that hangs fails
+	return &client{t: t, nc: nc, in: bufio.NewReader(nc)}
+}
+
+func (c *client) send(s string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.nc, s); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *client) receive() (body string, last bool) {
+	c.t.Helper()
+	resp, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		c.t.Fatal(resp.Status, err)
+	}
+	return string(b), resp.Close
+}
+
+func (c *client) ask() (body string, last bool) {
+	c.t.Helper()
+	c.send(get)
+	return c.receive()
+}
+
+func (c *client) wantClosed() {
+	c.t.Helper()
+	if b, err := c.in.ReadByte(); err != io.EOF {
+		c.t.Fatalf("want the connection closed, got byte %q, %v", b, err)
+	}
+}
