@@ -48,45 +48,8 @@ func TestServeLosesNothing(t *testing.T) {
 // its first request. If the first half ever fails, net/http has been mended,
 // and what this project says of it must change.
 func TestTheDifference(t *testing.T) {
-	ask := func(t *testing.T, serve func(context.Context, *http.Server, net.Listener) error) (answered bool) {
-		ctx, stop := context.WithCancel(t.Context())
-		defer stop()
-		accepted, stopping := make(chan struct{}, 2), make(chan struct{})
-		srv := &http.Server{
-			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello\n") }),
-			ConnState: func(_ net.Conn, s http.ConnState) {
-				if s == http.StateNew {
-					accepted <- struct{}{}
-				}
-			},
-		}
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- serve(ctx, srv, &tellClose{Listener: ln, closed: stopping}) }()
-		nc, err := net.Dial("tcp", ln.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer nc.Close()
-		<-accepted
-		stop()
-		<-stopping
-		io.WriteString(nc, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-		resp, err := http.ReadResponse(bufio.NewReader(nc), nil)
-		if err == nil {
-			answered = resp.StatusCode == http.StatusOK
-			resp.Body.Close()
-		}
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		return answered
-	}
 	t.Run(roleShutdown, func(t *testing.T) {
-		if ask(t, func(ctx context.Context, srv *http.Server, ln net.Listener) error {
+		if askInTheStop(t, func(ctx context.Context, srv *http.Server, ln net.Listener) error {
 			ended := make(chan error, 1)
 			go func() { ended <- srv.Serve(ln) }()
 			<-ctx.Done()
@@ -100,12 +63,52 @@ func TestTheDifference(t *testing.T) {
 		}
 	})
 	t.Run(roleServe, func(t *testing.T) {
-		if !ask(t, func(ctx context.Context, srv *http.Server, ln net.Listener) error {
+		if !askInTheStop(t, func(ctx context.Context, srv *http.Server, ln net.Listener) error {
 			return worker.ServeListeners(ctx, srv, []net.Listener{ln})
 		}) {
 			t.Error("Serve has not answered")
 		}
 	})
+}
+
+// askInTheStop opens a connection to a server, stops it by ending its context,
+// and only then sends a request.
+func askInTheStop(t *testing.T, serve func(context.Context, *http.Server, net.Listener) error) (answered bool) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	accepted, stopping := make(chan struct{}, 2), make(chan struct{})
+	srv := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello\n") }),
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				accepted <- struct{}{}
+			}
+		},
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- serve(ctx, srv, &tellClose{Listener: ln, closed: stopping}) }()
+	nc, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	<-accepted
+	stop()
+	<-stopping
+	io.WriteString(nc, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(nc), nil)
+	if err == nil {
+		answered = resp.StatusCode == http.StatusOK
+		resp.Body.Close()
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	return answered
 }
 
 // tellClose tells when the listener is closed: that is after Shutdown has made

@@ -96,54 +96,56 @@ func once(n int, end func(*net.TCPConn)) func(*net.TCPConn, *bufio.Reader) {
 }
 
 func closes(c *net.TCPConn) { c.Close() }
+func hangs(c *net.TCPConn)  { io.Copy(io.Discard, c) }
 func resets(c *net.TCPConn) { c.SetLinger(0); c.Close() }
 func says(s string, then func(*net.TCPConn)) func(*net.TCPConn) {
 	return func(c *net.TCPConn) { io.WriteString(c, s); then(c) }
 }
 
-func TestRules(t *testing.T) {
-	hang := func(c *net.TCPConn, in *bufio.Reader) { io.Copy(io.Discard, in) }
-	tests := []struct {
-		name           string
-		script         script
-		fresh          float64
-		total          int64
-		lost, retried  int64
-		dials          int64
-		kind           Kind
-		timeout        time.Duration
-		noDialsChecked bool
-	}{
-		{name: "kept", script: script{answers(ok)}, total: 5, dials: 1},
-		{name: "new", script: script{answers(ok)}, fresh: 1, total: 5, dials: 5},
-		{name: "chunked", script: script{answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nok\r\n0\r\nA: b\r\n\r\n")}, total: 3, dials: 1},
-		{name: "interim", script: script{answers("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok)}, total: 3, dials: 1},
-		{name: "until closed", script: script{once(0, says("HTTP/1.1 200 OK\r\n\r\nall of it", closes))}, total: 3, dials: 3},
-		{name: "until reset", script: script{once(0, says("HTTP/1.1 200 OK\r\n\r\nnot all", resets)), answers(ok)}, total: 2, dials: 2, lost: 1, kind: Truncated},
-		{name: "asks to close", script: script{answers("HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 0\r\n\r\n")}, total: 4, dials: 4},
-		{name: "old protocol", script: script{answers("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")}, total: 4, dials: 4},
-		{name: "old protocol kept", script: script{answers("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n")}, total: 4, dials: 1},
+// rules has a server for each way in which a request may end.
+var rules = []struct {
+	name           string
+	script         script
+	fresh          float64
+	total          int64
+	lost, retried  int64
+	dials          int64
+	kind           Kind
+	timeout        time.Duration
+	noDialsChecked bool
+}{
+	{name: "kept", script: script{answers(ok)}, total: 5, dials: 1},
+	{name: "new", script: script{answers(ok)}, fresh: 1, total: 5, dials: 5},
+	{name: "chunked", script: script{answers("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nok\r\n0\r\nA: b\r\n\r\n")}, total: 3, dials: 1},
+	{name: "interim", script: script{answers("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok)}, total: 3, dials: 1},
+	{name: "until closed", script: script{once(0, says("HTTP/1.1 200 OK\r\n\r\nall of it", closes))}, total: 3, dials: 3},
+	{name: "until reset", script: script{once(0, says("HTTP/1.1 200 OK\r\n\r\nnot all", resets)), answers(ok)}, total: 2, dials: 2, lost: 1, kind: Truncated},
+	{name: "asks to close", script: script{answers("HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 0\r\n\r\n")}, total: 4, dials: 4},
+	{name: "old protocol", script: script{answers("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")}, total: 4, dials: 4},
+	{name: "old protocol kept", script: script{answers("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n")}, total: 4, dials: 1},
 
-		{name: "kept closed early is tried again", script: script{once(2, closes), answers(ok)}, total: 4, dials: 2, retried: 1},
-		{name: "kept reset early is tried again", script: script{once(2, resets), answers(ok)}, total: 4, dials: 2, retried: 1},
-		{name: "second try closed is lost", script: script{once(1, closes), once(0, closes), answers(ok)}, total: 3, dials: 3, retried: 1, lost: 1, kind: Closed},
-		{name: "second try reset is lost", script: script{once(1, closes), once(0, resets), answers(ok)}, total: 3, dials: 3, retried: 1, lost: 1, kind: Reset},
-		{name: "first on kept closed is lost", script: script{once(0, closes), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Closed},
-		{name: "first on kept reset is lost", script: script{once(0, resets), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Reset},
-		{name: "new closed is lost", script: script{once(0, closes), answers(ok)}, fresh: 1, total: 3, dials: 3, lost: 1, kind: Closed},
-		{name: "kept cut off after one byte is lost", script: script{once(1, says("H", closes)), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Truncated},
-		{name: "kept cut off in the headers is lost", script: script{once(1, says("HTTP/1.1 200 OK\r\nA: b", closes)), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Truncated},
-		{name: "kept cut off in the body is lost", script: script{once(1, says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", closes)), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Truncated},
-		{name: "kept cut off in a chunk is lost", script: script{once(1, says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok", closes)), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Truncated},
-		{name: "without last chunk is lost", script: script{once(1, says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", closes)), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Truncated},
-		{name: "another status is lost", script: script{answers(ok, "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Status},
-		{name: "no content is lost", script: script{answers(ok, "HTTP/1.1 204\r\n\r\n"), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Status},
-		{name: "garbage is lost", script: script{answers(ok, "SSH-2.0-OpenSSH\r\n\r\n"), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Malformed},
-		{name: "a hang is lost, kept or not", script: script{once(1, func(c *net.TCPConn) { io.Copy(io.Discard, c) }), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Timeout, timeout: 50 * time.Millisecond},
-		{name: "a hang of a new one is lost", script: script{hang, answers(ok)}, fresh: 1, total: 2, dials: 2, lost: 1, kind: Timeout, timeout: 50 * time.Millisecond},
-		{name: "more than was asked for", script: script{answers(ok + ok)}, total: 3, dials: 3, noDialsChecked: true},
-	}
-	for _, tt := range tests {
+	{name: "kept closed early is tried again", script: script{once(2, closes), answers(ok)}, total: 4, dials: 2, retried: 1},
+	{name: "kept reset early is tried again", script: script{once(2, resets), answers(ok)}, total: 4, dials: 2, retried: 1},
+	{name: "second try closed is lost", script: script{once(1, closes), once(0, closes), answers(ok)}, total: 3, dials: 3, retried: 1, lost: 1, kind: Closed},
+	{name: "second try reset is lost", script: script{once(1, closes), once(0, resets), answers(ok)}, total: 3, dials: 3, retried: 1, lost: 1, kind: Reset},
+	{name: "first on kept closed is lost", script: script{once(0, closes), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Closed},
+	{name: "first on kept reset is lost", script: script{once(0, resets), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Reset},
+	{name: "new closed is lost", script: script{once(0, closes), answers(ok)}, fresh: 1, total: 3, dials: 3, lost: 1, kind: Closed},
+	{name: "kept cut off after one byte is lost", script: script{once(1, says("H", closes)), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Truncated},
+	{name: "kept cut off in the headers is lost", script: script{once(1, says("HTTP/1.1 200 OK\r\nA: b", closes)), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Truncated},
+	{name: "kept cut off in the body is lost", script: script{once(1, says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", closes)), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Truncated},
+	{name: "kept cut off in a chunk is lost", script: script{once(1, says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok", closes)), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Truncated},
+	{name: "without last chunk is lost", script: script{once(1, says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", closes)), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Truncated},
+	{name: "another status is lost", script: script{answers(ok, "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Status},
+	{name: "no content is lost", script: script{answers(ok, "HTTP/1.1 204\r\n\r\n"), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Status},
+	{name: "garbage is lost", script: script{answers(ok, "SSH-2.0-OpenSSH\r\n\r\n"), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Malformed},
+	{name: "a hang is lost, kept or not", script: script{once(1, hangs), answers(ok)}, total: 3, dials: 2, lost: 1, kind: Timeout, timeout: 50 * time.Millisecond},
+	{name: "a hang of a new one is lost", script: script{once(0, hangs), answers(ok)}, fresh: 1, total: 2, dials: 2, lost: 1, kind: Timeout, timeout: 50 * time.Millisecond},
+	{name: "more than was asked for", script: script{answers(ok + ok)}, total: 3, dials: 3, noDialsChecked: true},
+}
+
+func TestRules(t *testing.T) {
+	for _, tt := range rules {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var bodies atomic.Int64
