@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Package test shows the whole program at work: each script in testdata runs
+// the real daemon with real workers, clients and signals, and says in its name
+// and first lines what it shows.
+//
+// Scripts are written in testscript's language with commands of our own, all
+// listed in commands below. A daemon gets a name by which the other commands
+// know it; a process is named NAME (the keeper), master:NAME,
+// worker:NAME:INDEX, or by its pid. Every wait is for a state, and gives up
+// after patience.
+//
+// daemon_test.go starts daemons and ends all that a script has left behind,
+// launch_test.go gives a daemon an odd start, worker_test.go is the program
+// that daemons run, control_test.go and status_test.go speak to the control
+// socket, signal_test.go names and signals processes, load_test.go sends
+// requests, proc_test.go looks at processes from outside, and storm_test.go
+// holds the commands that kill and disturb many times over.
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience bounds every wait. It is long, because a busy machine is no fault
+// of the daemon's.
+const patience = 40 * time.Second
+
+// binaries is where the daemon and its shell were built for this run.
+var binaries string
+
+func TestMain(m *testing.M) {
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // else each exit takes a second
+	testscript.Main(built{m}, map[string]func(){
+		"tworker": func() { os.Exit(workerMain(os.Args[1:])) },
+		"tlaunch": func() { os.Exit(launchMain(os.Args[1:])) },
+		"tsay":    func() { os.Exit(sayMain(os.Args[1:])) },
+	})
+}
+
+// built builds the programs before the tests run.
+type built struct{ m *testing.M }
+
+func (b built) Run() int {
+	dir, err := os.MkdirTemp("", "einhyrn-test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	args := []string{"build", "-o", dir + "/"}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	cmd := exec.Command("go", append(args, "../cmd/...")...)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot build the programs under test:", err)
+		return 1
+	}
+	binaries = dir
+	return b.m.Run()
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               func(env *testscript.Env) error { return setup(t, env) },
+		Condition:           condition,
+		Cmds:                commands,
+	})
+}
+
+// commands are those that scripts have beside testscript's own.
+var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"daemon":      cmdDaemon,      // daemon [how it starts…] NAME ARG…: start it, wait until it answers
+	"waitexit":    cmdWaitExit,    // waitexit NAME STATUS
+	"exits":       cmdExits,       // exits STATUS COMMAND ARG…: run it, assert its exit status
+	"waitlog":     cmdWaitLog,     // [!] waitlog NAME REGEXP: in its log, or now not in it
+	"waitout":     cmdWaitOut,     // the same for what its workers print
+	"lastlog":     cmdLastLog,     // lastlog NAME REGEXP: the last line of a daemon that has ended
+	"nothingleft": cmdNothingLeft, // nothingleft NAME: no process, no socket, no pid file
+
+	"status":     cmdStatus,     // status NAME: print the status as indented JSON
+	"waitstatus": cmdWaitStatus, // waitstatus NAME KEY=VALUE…: see status_test.go
+	"request":    cmdRequest,    // request [-eof] NAME LINE…: send lines, print the answers
+	"ask":        cmdAsk,        // ask TAG NAME LINE: send, wait for the first line of the answer only
+	"answer":     cmdAnswer,     // answer TAG: wait for the last line, print them all
+
+	"signal":    cmdSignal,    // signal SIGNAL PROCESS…
+	"remember":  cmdRemember,  // remember VARIABLE PROCESS: put its pid into a variable
+	"gone":      cmdGone,      // gone PROCESS…: wait until they have ended
+	"alive":     cmdAlive,     // alive PROCESS…: they have not
+	"waitstate": cmdWaitState, // waitstate PROCESS LETTER: as in proc(5)
+	"waitage":   cmdWaitAge,   // waitage PROCESS DURATION: wait until it is that old
+
+	"load":    cmdLoad,    // load [-conns N] [-new PART] [-rate N] NAME: begin to send requests
+	"unload":  cmdUnload,  // unload NAME: end it; not one may be lost
+	"answers": cmdAnswers, // answers NAME REGEXP: ask on new connections until an answer matches
+
+	"proc":     cmdProc,     // proc status|env|fds|limits|sockets PROCESS: print it
+	"nonblock": cmdNonblock, // [!] nonblock PROCESS FD: whether O_NONBLOCK is set
+
+	"killmaster":  cmdKillMaster,  // killmaster NAME [TIMES]: KILL it, wait for the next one
+	"upgradekill": cmdUpgradeKill, // upgradekill NAME TIMES: upgrades with the master killed at ever later points
+	"hostile":     cmdHostile,     // hostile NAME COUNT: bad clients, all at once
+}
+
+func setup(t *testing.T, env *testscript.Env) error {
+	env.Setenv("PATH", binaries+string(filepath.ListSeparator)+env.Getenv("PATH"))
+	env.Setenv("GORACE", os.Getenv("GORACE"))
+	env.Setenv("HOME", env.WorkDir)
+	f := newFixture(t, env)
+	env.Values[fixtureKey{}] = f
+	env.Defer(f.close)
+	return nil
+}
+
+func condition(name string) (bool, error) {
+	switch name {
+	case "root":
+		return os.Geteuid() == 0, nil
+	case "ipv6":
+		return canIPv6(), nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
+}

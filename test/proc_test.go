@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+)
+
+func canIPv6() bool {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err == nil {
+		l.Close()
+	}
+	return err == nil
+}
+
+// fillPipe writes to a pipe until it takes no more.
+func fillPipe(w *os.File) error {
+	if err := w.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		return err
+	}
+	defer w.SetWriteDeadline(time.Time{})
+	block := bytes.Repeat([]byte("full\n"), 1000)
+	for {
+		_, err := w.Write(block)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// procFields are the fields of /proc/PID/stat after the command's name: the
+// first is the state, proc(5).
+func procFields(pid int) ([]string, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil, err
+	}
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 20 {
+		return nil, fmt.Errorf("cannot read stat of process %d: %q", pid, b)
+	}
+	return fields, nil
+}
+
+// procState is one letter, or "" when there is no such process.
+func procState(pid int) (string, error) {
+	fields, err := procFields(pid)
+	if err != nil {
+		return "", err
+	}
+	return fields[0], nil
+}
+
+// procAge is how long ago a process was started; stat counts in ticks, of
+// which Linux has 100 a second on every machine.
+func procAge(pid int) (time.Duration, error) {
+	fields, err := procFields(pid)
+	if err != nil {
+		return 0, err
+	}
+	ticks, err := strconv.ParseInt(fields[19], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	uptime, err := os.ReadFile("/proc/uptime")
+	if err != nil {
+		return 0, err
+	}
+	seconds, err := strconv.ParseFloat(strings.Fields(string(uptime))[0], 64)
+	return time.Duration(seconds*float64(time.Second)) - time.Duration(ticks)*10*time.Millisecond, err
+}
+
+// marked finds the processes whose mark begins with prefix, ended ones apart.
+func marked(prefix string) (pids []int) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err == nil && isMarked(pid, prefix) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func isMarked(pid int, prefix string) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && (bytes.HasPrefix(b, []byte(markerName+"="+prefix)) || bytes.Contains(b, []byte("\x00"+markerName+"="+prefix)))
+}
+
+// killMarked ends the processes with a mark, and returns those that it can't.
+func killMarked(prefix string) (left []int) {
+	for range 1000 {
+		left = marked(prefix)
+		if len(left) == 0 {
+			return nil
+		}
+		for _, pid := range left {
+			killIfMarked(pid, prefix)
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+	return left
+}
+
+func cmdNothingLeft(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 1 && !neg, "nothingleft NAME")
+	d := fixtureOf(ts).daemon(ts, args[0])
+	eventually(ts, "nothing is left of daemon "+d.name, func() (bool, string) {
+		left := marked(d.mark)
+		return len(left) == 0, fmt.Sprintf("processes %v", left)
+	})
+	for _, path := range []string{d.sock, d.pidfile} {
+		if _, err := os.Lstat(path); path != "" && err == nil {
+			ts.Fatalf("%s was left behind", filepath.Base(path))
+		}
+	}
+}
+
+func cmdProc(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 2 && !neg, "proc status|env|fds|limits|stat PROCESS")
+	pid := fixtureOf(ts).process(ts, args[1])
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	switch args[0] {
+	case "status", "limits":
+		b, err := os.ReadFile(dir + args[0])
+		ts.Check(err)
+		ts.Stdout().Write(b)
+	case "env":
+		b, err := os.ReadFile(dir + "environ")
+		ts.Check(err)
+		lines := strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+		slices.Sort(lines)
+		fmt.Fprintln(ts.Stdout(), strings.Join(lines, "\n"))
+	case "fds":
+		printFDs(ts, dir+"fd")
+	case "stat":
+		fields, err := procFields(pid)
+		ts.Check(err)
+		fmt.Fprintf(ts.Stdout(), "ppid %s\npgid %s\npid %d\n", fields[1], fields[2], pid)
+	default:
+		ts.Fatalf("cannot print %q of a process", args[0])
+	}
+}
+
+// printFDs prints the open descriptors; inode numbers are left out.
+func printFDs(ts *testscript.TestScript, dir string) {
+	entries, err := os.ReadDir(dir)
+	ts.Check(err)
+	slices.SortFunc(entries, func(a, b os.DirEntry) int {
+		return len(a.Name())*1000 - len(b.Name())*1000 + strings.Compare(a.Name(), b.Name())
+	})
+	for _, e := range entries {
+		to, err := os.Readlink(filepath.Join(dir, e.Name()))
+		ts.Check(err)
+		if kind, _, ok := strings.Cut(to, ":["); ok {
+			to = kind
+		}
+		fmt.Fprintf(ts.Stdout(), "%s %s\n", e.Name(), strings.TrimPrefix(to, ts.MkAbs(".")+"/"))
+	}
+}
+
+func cmdNonblock(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 2, "[!] nonblock PROCESS FD")
+	pid := fixtureOf(ts).process(ts, args[0])
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, args[1]))
+	ts.Check(err)
+	_, rest, _ := strings.Cut(string(b), "flags:")
+	flags, err := strconv.ParseInt(strings.Fields(rest)[0], 8, 64)
+	ts.Check(err)
+	if is := flags&unix.O_NONBLOCK != 0; is == neg {
+		ts.Fatalf("O_NONBLOCK of fd %s in process %d: %v", args[1], pid, is)
+	}
+}
