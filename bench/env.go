@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// env is what all measurements share.
+type env struct {
+	dir    string // temporary: binaries, sockets, logs
+	quick  bool
+	stderr io.Writer
+
+	running []ender // what has to be ended after a measurement
+	count   int     // daemons so far; names their files
+}
+
+// ender is a process, or several, that a measurement started.
+type ender interface{ end() error }
+
+// The programs that are built for every run.
+const (
+	daemonBin = "einhyrningsins"
+	ctlBin    = "einhyrningsinsctl"
+	goHTTPBin = "go-http"
+	drainBin  = "drain"
+)
+
+// newEnv builds the programs as they are released: static, without symbols.
+func newEnv(ctx context.Context, quick bool, stderr io.Writer) (*env, error) {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return nil, err
+	}
+	const module = "einhyrningsins/"
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/",
+		module+"cmd/"+daemonBin, module+"cmd/"+ctlBin, module+"examples/"+goHTTPBin, module+"bench/"+drainBin)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		os.RemoveAll(dir)
+		return nil, fmt.Errorf("cannot build: %w\n%s", err, out)
+	}
+	return &env{dir: dir, quick: quick, stderr: stderr}, nil
+}
+
+// bin is the path of one of the programs that were built.
+func (e *env) bin(name string) string { return filepath.Join(e.dir, name) }
+
+// scaled is n, or with -quick a tenth of it, but not less than least.
+func (e *env) scaled(n, least int) int {
+	if e.quick {
+		return max(n/10, least)
+	}
+	return n
+}
+
+// endAll ends what a measurement left running.
+func (e *env) endAll() (err error) {
+	for _, r := range e.running {
+		err = errors.Join(err, r.end())
+	}
+	e.running = nil
+	return err
+}
