@@ -14,13 +14,16 @@ import (
 
 var update = flag.Bool("update", false, "write generated files anew")
 
-// asProgram makes the test binary behave as the program itself, for tests
-// that need it on a terminal of its own.
-const asProgram = "EINHYRNINGSINSCTL_TEST_AS_PROGRAM"
+// role makes the test binary something else, for tests that need the program
+// on a terminal of its own: the program, or the leader of its session.
+const role = "EINHYRNINGSINSCTL_TEST_ROLE"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	switch os.Getenv(role) {
+	case "program":
 		main()
+	case "leader":
+		lead()
 	}
 	testscript.Main(m, map[string]func(){programName: main})
 }
@@ -38,6 +41,7 @@ func TestScripts(t *testing.T) {
 			env.Values["fake"] = f
 			env.Setenv("SOCK", f.path)
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

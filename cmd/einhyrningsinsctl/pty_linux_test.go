@@ -3,10 +3,12 @@
 package main
 
 import (
-	"errors"
+	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,16 +23,47 @@ const patience = 30 * time.Second
 
 // terminal is the program at a terminal of its own, and a person before it.
 type terminal struct {
-	t    *testing.T
-	home string
-	ptm  *os.File
-	cmd  *exec.Cmd
-	done chan struct{} // closed when all output has been read
+	t      *testing.T
+	home   string
+	ptm    *os.File
+	leader *exec.Cmd
+	leave  *os.File      // the leader ends when this is closed
+	news   *bufio.Reader // of the leader: pid and wait status of the program
+	pid    int
+	done   chan struct{} // closed when all output has been read
 
 	mu    sync.Mutex
 	shown string // all that the terminal was sent
 	read  int    // how far expect has come
 	more  chan struct{}
+}
+
+// lead is the session's leader. When a leader ends the kernel hangs up its
+// terminal and drops what was not read yet, so the program must be none, and
+// its leader stays until all has been looked at.
+func lead() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGHUP, syscall.SIGTSTP)
+	news, leave := os.NewFile(3, "news"), os.NewFile(4, "leave")
+	unix.CloseOnExec(3)
+	unix.CloseOnExec(4)
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Env = append(os.Environ(), role+"=program")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Fprintln(news, cmd.Process.Pid)
+	left := make(chan struct{})
+	go func() {
+		io.Copy(io.Discard, leave)
+		cmd.Process.Kill() // harmless when it has ended
+		close(left)
+	}()
+	cmd.Wait()
+	fmt.Fprintln(news, int(cmd.ProcessState.Sys().(syscall.WaitStatus)))
+	<-left
+	os.Exit(0)
 }
 
 // openPTY makes a pseudo-terminal (pts(4)) of 80 columns.
@@ -68,23 +101,55 @@ func startTerminal(t *testing.T, env []string, args ...string) *terminal {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe, args...)
-	cmd.Env = append([]string{asProgram + "=1", "TERM=xterm", "GORACE=atexit_sleep_ms=0", "HOME=" + term.home, "PATH=" + os.Getenv("PATH")}, env...)
+	cmd.Env = append([]string{role + "=leader", "TERM=xterm", "GORACE=atexit_sleep_ms=0", "HOME=" + term.home, "PATH=" + os.Getenv("PATH")}, env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = pts, pts, pts
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	news, newsEnd := pipe(t)
+	leaveEnd, leave := pipe(t)
+	cmd.ExtraFiles = []*os.File{newsEnd, leaveEnd}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	term.cmd = cmd
+	newsEnd.Close()
+	leaveEnd.Close()
+	term.leader, term.leave, term.news = cmd, leave, bufio.NewReader(news)
 	go term.collect()
 	t.Cleanup(func() {
-		if cmd.ProcessState == nil {
-			cmd.Process.Kill()
-			cmd.Wait()
-		}
+		leave.Close()
+		cmd.Wait()
 		ptm.Close()
 		<-term.done
 	})
+	term.pid = term.number()
 	return term
+}
+
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	return r, w
+}
+
+// number reads the next news of the leader.
+func (term *terminal) number() int {
+	term.t.Helper()
+	var n int
+	if _, err := fmt.Fscanln(term.news, &n); err != nil {
+		term.t.Fatalf("no news of the program: %v; the terminal showed %q", err, term.all())
+	}
+	return n
+}
+
+// wait waits for the program's end.
+func (term *terminal) wait() syscall.WaitStatus {
+	term.t.Helper()
+	ws := syscall.WaitStatus(term.number())
+	term.pid = 0
+	return ws
 }
 
 func (term *terminal) collect() {
@@ -130,7 +195,11 @@ func (term *terminal) expect(text string) string {
 		select {
 		case <-term.more:
 		case <-deadline.C:
-			term.t.Fatalf("waited for %q, saw %q", text, rest)
+			if term.pid > 0 {
+				syscall.Kill(term.pid, syscall.SIGQUIT) // where does it hang?
+				term.wait()
+			}
+			term.t.Fatalf("waited for %q, saw %q, and at its end:\n%s", text, rest, term.all())
 		}
 	}
 }
@@ -144,13 +213,8 @@ func (term *terminal) prompt() {
 // exit waits for the end and checks the status.
 func (term *terminal) exit(want int) {
 	term.t.Helper()
-	err := term.cmd.Wait()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		term.t.Fatal(err)
-	}
-	if got := term.cmd.ProcessState.ExitCode(); got != want {
-		term.t.Errorf("exit status %d (%v), want %d; the terminal showed %q", got, term.cmd.ProcessState, want, term.all())
+	if ws := term.wait(); !ws.Exited() || ws.ExitStatus() != want {
+		term.t.Errorf("ended with wait status %#x, want exit status %d; the terminal showed %q", int(ws), want, term.all())
 	}
 	term.exitedCooked()
 }

@@ -126,13 +126,11 @@ func TestShellGivesTheTerminalBack(t *testing.T) {
 		term.prompt()
 		term.press("die") // typed, not entered
 		term.expect("die")
-		if err := term.cmd.Process.Signal(sig); err != nil {
+		if err := syscall.Kill(term.pid, sig); err != nil {
 			t.Fatal(err)
 		}
-		term.cmd.Wait()
-		ws := term.cmd.ProcessState.Sys().(syscall.WaitStatus)
-		if !(ws.Signaled() && ws.Signal() == sig) && ws.ExitStatus() != 128+int(sig) {
-			t.Errorf("%v: ended with %v", sig, term.cmd.ProcessState)
+		if ws := term.wait(); !(ws.Signaled() && ws.Signal() == sig) && ws.ExitStatus() != 128+int(sig) {
+			t.Errorf("%v: ended with wait status %#x", sig, int(ws))
 		}
 		term.exitedCooked()
 		for _, c := range f.seen() {
