@@ -4,15 +4,21 @@ package main
 
 import (
 	"log/slog"
-	"os"
-	"time"
 
 	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/logging"
 )
 
-func newLog(c *config.Config, who string) *tmpLog { lv := slog.LevelInfo; if c.Verbose { lv = slog.LevelDebug }; return &tmpLog{slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: lv})).With("who", who)} }
-
-type tmpLog struct{ l *slog.Logger }
-
-func (t *tmpLog) Logger() *slog.Logger { return t.l }
-func (*tmpLog) Flush(time.Duration)     {}
+// newLog makes the log of the keeper or of a master, as the options say.
+func newLog(cfg *config.Config, name string) *logging.Log {
+	level := slog.LevelInfo
+	switch {
+	case cfg.Verbose:
+		level = slog.LevelDebug
+	case cfg.Quiet:
+		level = slog.LevelWarn
+	}
+	return logging.New(logging.Options{
+		Format: cfg.LogFormat, Level: level, Syslog: cfg.Syslog, Tag: "einhyrningsins", Name: name,
+	})
+}

@@ -49,7 +49,7 @@ func Clean(fd int) chan os.Signal {
 // Log is what the keeper needs of a log.
 type Log interface {
 	Logger() *slog.Logger
-	Flush(timeout time.Duration)
+	Flush(timeout time.Duration) bool
 }
 
 // UsageError is a mistake in the command line that shows only when it is

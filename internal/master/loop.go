@@ -22,7 +22,7 @@ type loop struct {
 	link    *link.Conn
 	control *control.Server
 	log     *slog.Logger
-	flush   func(time.Duration)
+	flush   func(time.Duration) bool
 
 	byPID   map[int]uint64 // running workers
 	pinged  map[uint64]ping
@@ -64,7 +64,6 @@ func (l *loop) goOn(o *opening) {
 	if lost != "" {
 		l.log.Error("what was under way is given up; going on from the workers that exist", "reason", lost)
 	}
-	l.link.Send(&link.Live{})
 	var events []pool.Event
 	for _, c := range o.children {
 		switch {
@@ -79,7 +78,10 @@ func (l *loop) goOn(o *opening) {
 	for sig, count := range o.hello.Signals {
 		events = append(events, l.caughtSignal(sig, count)...)
 	}
+	// Live comes last: a saved state that kills masters must not count as one
+	// that works.
 	l.step(append([]pool.Event{pool.Begun{}}, events...)...)
+	l.link.Send(&link.Live{})
 }
 
 // run waits for what happens until all is over.

@@ -32,7 +32,7 @@ import (
 // Log is what the master needs of a log.
 type Log interface {
 	Logger() *slog.Logger
-	Flush(timeout time.Duration)
+	Flush(timeout time.Duration) bool
 }
 
 // helloTimeout bounds the opening, in case this was not started by a keeper.

@@ -30,8 +30,9 @@ func (l *loop) workerOf(c *control.Call) (serial uint64, pid int, ok bool) {
 	}
 	if pid > 0 {
 		if group, err := unix.Getpgid(pid); err == nil {
-			serial, ok = l.byPID[group]
-			return serial, group, ok
+			if serial, ok = l.byPID[group]; ok {
+				return serial, group, true
+			}
 		}
 	}
 	return 0, pid, false
@@ -44,10 +45,10 @@ func (l *loop) workerAck(c *control.Call) *wire.Error {
 			l.parked = append(l.parked, parkedAck{c, until})
 			return nil
 		}
-		return wire.Errorf(wire.Refused, "cannot ACK: process %d is no live worker", pid)
+		return l.refuseAck(c, wire.Errorf(wire.Refused, "cannot ACK: process %d is no live worker", pid))
 	}
 	if !c.Peer.Trusted && !c.Peer.Speaks(pid) {
-		return wire.Errorf(wire.Refused, "cannot ACK for worker %d: a worker may speak only for itself", pid)
+		return l.refuseAck(c, wire.Errorf(wire.Refused, "cannot ACK for worker %d: a worker may speak only for itself", pid))
 	}
 	l.step(pool.Acked{Serial: serial})
 	l.answer(func() {
@@ -57,6 +58,17 @@ func (l *loop) workerAck(c *control.Call) *wire.Error {
 			c.AnswerAndClose("Acknowledged!", nil)
 		}
 	})
+	return nil
+}
+
+// refuseAck gives an error the form of the answer to an ACK: without an id one
+// line, then the end of the connection.
+func (l *loop) refuseAck(c *control.Call, err *wire.Error) *wire.Error {
+	l.log.Warn("refused an ACK", "reason", err.Message, "sender", c.Peer.PID, "user", c.Peer.UID)
+	if c.HasID() {
+		return err
+	}
+	l.answer(func() { c.AnswerAndClose(err.Message, nil) })
 	return nil
 }
 
@@ -74,18 +86,25 @@ func (l *loop) unpark() {
 	}
 }
 
+// workerPing notes a sign of life. Nothing is owed to a ping without an id, not
+// even an error: its sender does not read.
 func (l *loop) workerPing(c *control.Call) *wire.Error {
 	serial, pid, ok := l.workerOf(c)
+	var err *wire.Error
 	switch {
 	case !ok:
-		return wire.Errorf(wire.Refused, "cannot ping: process %d is no live worker", pid)
+		err = wire.Errorf(wire.Refused, "cannot ping: process %d is no live worker", pid)
 	case !c.Peer.Trusted && !c.Peer.Speaks(pid):
-		return wire.Errorf(wire.Refused, "cannot ping for worker %d: a worker may speak only for itself", pid)
+		err = wire.Errorf(wire.Refused, "cannot ping for worker %d: a worker may speak only for itself", pid)
+	default:
+		l.pinged[serial] = ping{at: link.Now(), requestID: c.RequestID}
 	}
-	l.pinged[serial] = ping{at: link.Now(), requestID: c.RequestID}
-	if !c.HasID() {
+	switch {
+	case !c.HasID():
 		c.Done()
 		return nil
+	case err != nil:
+		return err
 	}
 	return l.ok(c, nil, "Pinged!")
 }
