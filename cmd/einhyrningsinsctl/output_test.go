@@ -120,7 +120,7 @@ func FuzzClean(f *testing.F) {
 
 func TestBarFitsItsLine(t *testing.T) {
 	o := &output{}
-	p := client.Progress{Progress: wire.Progress{Generation: 12, State: wire.UpgradeRunning, Ready: 3, Number: 8}, Message: "worker 4711 is ready\x1b[2J after 200ms"}
+	p := client.Progress{Progress: wire.Progress{Generation: 12, State: wire.UpgradeRunning, Ready: 3, Number: 8}, Message: "[3 of 8 ready] worker 4711 is ready\x1b[2J after 200ms"}
 	for width := 1; width < 200; width++ {
 		if got := o.bar(p, width); utf8.RuneCountInString(got) >= width || strings.Contains(got, "\x1b") {
 			t.Errorf("width %d: %q", width, got)

@@ -106,9 +106,20 @@ func (o *output) bar(p client.Progress, width int) string {
 	}
 	text := clip(name+bar+count, room)
 	if rest := room - utf8.RuneCountInString(text) - 2; rest >= 8 && p.Message != "" && p.State == wire.UpgradeRunning {
-		text += "  " + clip(clean(p.Message), rest)
+		text += "  " + clip(clean(withoutCount(p.Message)), rest)
 	}
 	return text
+}
+
+// withoutCount drops the "[1 of 4 ready] " that a message may begin with: the
+// bar shows just that.
+func withoutCount(message string) string {
+	if strings.HasPrefix(message, "[") {
+		if _, rest, ok := strings.Cut(message, " ready] "); ok {
+			return rest
+		}
+	}
+	return message
 }
 
 // meter fills cells in proportion of n to of.
