@@ -17,6 +17,7 @@ import (
 const (
 	firstBackoff = 10 * time.Millisecond
 	maxBackoff   = time.Second
+	warnEvery    = 10 * time.Second // no flood of clients becomes one of log lines
 )
 
 // acceptor takes connections from one listener. It doesn't use the listener's
@@ -32,9 +33,10 @@ type acceptor struct {
 	accepted uint64 // connections taken
 	emptied  uint64 // times that the backlog was found empty
 	paused   bool   // takes nothing for a while, whatever comes
-	room     chan struct{}
 
-	err error // the last failure; run's own
+	room   <-chan struct{} // what waitRoom waits for; run's own, as the rest
+	err    error           // the last failure
+	warned time.Time       // when a failure was last logged
 }
 
 func newAcceptor(s *Server, l *net.UnixListener) (*acceptor, error) {
@@ -93,7 +95,8 @@ func (a *acceptor) run() {
 		case stepFull:
 			a.waitRoom(nil)
 		case stepFailed:
-			if backoff == firstBackoff {
+			if time.Since(a.warned) > warnEvery {
+				a.warned = time.Now()
 				a.srv.log.Warn("cannot accept control connection, trying again", "err", a.err)
 			}
 			t := time.NewTimer(backoff)
@@ -137,8 +140,7 @@ func (a *acceptor) try() step {
 		if !readable(a.fd) {
 			return a.empty()
 		}
-		// Counted before looking, so that nothing that ends meanwhile is missed.
-		s.waiters.Add(1)
+		a.room = s.wantRoom()
 		ok, hopeless := s.evict()
 		if !ok {
 			a.pause(hopeless)
@@ -157,9 +159,15 @@ func (a *acceptor) try() step {
 		return a.empty()
 	case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EPROTO):
 		return stepTaken
+	case !readable(a.fd): // Linux looks for a free descriptor before it looks for a connection
+		return a.empty()
 	}
 	a.err = err
-	s.waiters.Add(1)
+	a.room = s.wantRoom()
+	if errors.Is(err, unix.EMFILE) {
+		// Our own limit is lower than maxConns: so it is what makes us full.
+		s.evict()
+	}
 	a.pause(true)
 	return stepFailed
 }
@@ -170,9 +178,8 @@ func (a *acceptor) empty() step {
 	return stepEmpty
 }
 
-// pause prepares for waitRoom. When stuck, no deadline waits for a's backlog.
+// pause goes before waitRoom. When stuck, no deadline waits for a's backlog.
 func (a *acceptor) pause(stuck bool) {
-	a.room = a.srv.room
 	a.paused = stuck
 	a.srv.settleAcceptor(a)
 }

@@ -128,7 +128,7 @@ func TestArrivedEndsUnderFlood(t *testing.T) {
 	f := serve(t, nil)
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
-	flood := func(once func() error) {
+	flood := func(session func(c net.Conn)) {
 		wg.Go(func() {
 			for {
 				select {
@@ -136,25 +136,24 @@ func TestArrivedEndsUnderFlood(t *testing.T) {
 					return
 				default:
 				}
-				if once() != nil {
-					return
+				c, err := net.Dial("unix", f.path)
+				if err != nil {
+					continue // the backlog is full
 				}
+				session(c)
+				_ = c.Close()
 			}
 		})
 	}
 	defer func() { close(stop); f.srv.Close(0); wg.Wait() }()
-	c := f.dial()
-	flood(func() error { _, err := io.WriteString(c, `{"command":"a"}`+"\n"); return err })
-	wg.Go(func() { _, _ = io.Copy(io.Discard, c) })
-	flood(func() error {
-		c, err := net.Dial("unix", f.path)
-		if err != nil {
-			return err
+	flood(func(c net.Conn) { // until evicted
+		wg.Go(func() { _, _ = io.Copy(io.Discard, c) })
+		for err := error(nil); err == nil; {
+			_, err = io.WriteString(c, `{"command":"a"}`+"\n")
 		}
-		_, _ = io.WriteString(c, `{"command":"b"}`+"\n")
-		return c.Close()
 	})
-	for range 10 {
+	flood(func(c net.Conn) { _, _ = io.WriteString(c, `{"command":"b"}`+"\n") })
+	for range 3 {
 		f.call().Answer("", nil)
 		if ch := f.srv.Arrived(); ch != nil {
 			f.until(ch)

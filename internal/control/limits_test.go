@@ -120,6 +120,29 @@ func TestAcceptFails(t *testing.T) {
 	c.expect(`"did x"`)
 }
 
+// Silent clients that hold all our file descriptors don't keep others out.
+func TestOutOfFiles(t *testing.T) {
+	var full atomic.Bool
+	f := serve(t, func(s *Server) {
+		s.accept = func(fd int) (int, error) {
+			if full.Load() && len(s.conns) >= 2 { // called under s.mu
+				return -1, unix.EMFILE
+			}
+			return acceptConn(fd)
+		}
+	})
+	f.loop(echo)
+	silent, other := f.dial(), f.dial()
+	eventually(t, "both at rest", func() bool { return f.uses()[useIdle] == 2 })
+	full.Store(true)
+	c := f.dial()
+	c.say(`{"command":"x"}` + "\n")
+	c.expect(`"did x"`)
+	silent.expectEnd()
+	other.say(`{"command":"x"}` + "\n")
+	other.expect(`"did x"`)
+}
+
 // A client that asks and asks and never reads: the loop isn't kept waiting, and
 // soon nothing more is taken from it. When it reads, it gets every answer.
 func TestNonReader(t *testing.T) {

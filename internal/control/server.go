@@ -67,10 +67,12 @@ type Server struct {
 	closed    bool
 	conns     map[*conn]struct{}
 	acceptors map[*acceptor]struct{}
-	room      chan struct{} // closed and renewed when a connection may have become evictable
 	arrivals  []*arrival
 	pollfds   []unix.PollFd // of Arrived, kept between calls
 	polled    []*conn
+
+	roomMu sync.Mutex    // after all others
+	room   chan struct{} // closed and renewed when a connection may have become evictable
 }
 
 // New starts to serve l, which it takes over: l is closed, its path stays. It
@@ -169,15 +171,24 @@ func (s *Server) forget(c *conn) {
 }
 
 // freed tells acceptors that wait for room that a connection ended or may have
-// become idle. The caller holds no lock.
+// become idle.
 func (s *Server) freed() {
 	if s.waiters.Load() == 0 {
 		return
 	}
-	s.mu.Lock()
+	s.roomMu.Lock()
 	close(s.room)
 	s.room = make(chan struct{})
-	s.mu.Unlock()
+	s.roomMu.Unlock()
+}
+
+// wantRoom makes freed close the channel that it returns. It is called before
+// looking for room, so that nothing that ends meanwhile is missed.
+func (s *Server) wantRoom() <-chan struct{} {
+	s.roomMu.Lock()
+	defer s.roomMu.Unlock()
+	s.waiters.Add(1)
+	return s.room
 }
 
 // evict makes room by closing the longest idle connection without a request
@@ -185,30 +196,52 @@ func (s *Server) freed() {
 // fails when there is none; hopeless means that this won't change before the
 // loop answers something that it has already taken. The caller holds s.mu.
 func (s *Server) evict() (ok, hopeless bool) {
-	var idle, deaf *conn
+	var idle, deaf longestIdle
 	hopeless = true
 	for c := range s.conns {
 		switch c.use() {
 		case useIdle:
-			if (idle == nil || c.active.Load() < idle.active.Load()) && !c.hasUnread() {
-				idle = c
-			}
+			idle.add(c)
 			hopeless = false
 		case useUnsent:
-			if deaf == nil || c.active.Load() < deaf.active.Load() {
-				deaf = c
-			}
+			deaf.add(c)
 		case useMoving:
 			hopeless = false
 		}
 	}
-	if idle == nil {
-		idle = deaf
+	victim := deaf.conns[0]
+	for _, c := range idle.conns {
+		if c != nil && !c.hasUnread() {
+			victim = c
+			break
+		}
 	}
-	if idle == nil {
+	if victim == nil {
 		return false, hopeless
 	}
-	s.forget(idle)
-	idle.kill()
+	s.forget(victim)
+	victim.kill()
 	return true, false
+}
+
+// longestIdle keeps the few connections that did nothing for the longest time,
+// the longest idle first. A few are enough: when all of them have bytes that
+// wait to be read, their readers are about to be heard of.
+type longestIdle struct {
+	conns [8]*conn
+	at    [8]uint64
+}
+
+func (l *longestIdle) add(c *conn) {
+	at := c.active.Load()
+	for i, k := range l.conns {
+		if k == nil {
+			l.conns[i], l.at[i] = c, at
+			return
+		}
+		if at < l.at[i] {
+			l.conns[i], c = c, k
+			l.at[i], at = at, l.at[i]
+		}
+	}
 }

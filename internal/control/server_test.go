@@ -184,12 +184,15 @@ func (c *client) halfClose() {
 // eventually waits for a state that is told by no event.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	late := time.After(patience)
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
 	for !is() {
-		if time.Now().After(deadline) {
+		select {
+		case <-look.C:
+		case <-late:
 			t.Fatalf("not reached: %s", what)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
