@@ -113,17 +113,36 @@ func (w *watch) run(ctx context.Context, req Request) (Progress, error) {
 			w.progress(p)
 		}
 	}, false)
-	if len(reply.Data) == 0 && reply.Message == "" {
+	var refused *Error
+	if err != nil && !errors.As(err, &refused) {
 		return w.last, err
 	}
 	last, decodeErr := decodeProgress(reply)
-	if decodeErr != nil && err == nil {
+	switch {
+	case decodeErr != nil && err == nil:
 		return w.last, decodeErr
-	}
-	if decodeErr == nil && len(reply.Data) > 0 {
+	case decodeErr == nil && len(reply.Data) > 0:
 		w.last = last
+	default: // a refusal may come without an account of where it stood
+		w.last = outcomeOf(w.last, refused)
+		w.last.Message = reply.Message
 	}
 	return w.last, err
+}
+
+// outcomeOf makes an outcome of the last step before it.
+func outcomeOf(p Progress, refused *Error) Progress {
+	p.Event, p.PID, p.Index = "", 0, 0
+	switch {
+	case p.Generation == 0:
+	case refused == nil:
+		p.State = wire.UpgradeDone
+	case refused.Code == Superseded:
+		p.State = wire.UpgradeSuperseded
+	case refused.Code == Aborted, refused.Code == SpawnFailed:
+		p.State = wire.UpgradeAborted
+	}
+	return p
 }
 
 func decodeProgress(r Reply) (Progress, error) {

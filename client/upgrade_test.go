@@ -112,6 +112,13 @@ func TestUpgradeAndFollow(t *testing.T) {
 			{"status", statusOf(1)},
 			{"upgrade", fail(wire.Aborted, over(2, "aborted"))},
 		}, "", "aborted", Aborted},
+		{"aborted without an account", upgrade(DefaultMode), []scripted{
+			{"status", statusOf(1)},
+			{"upgrade", func(s *session, r wire.Request) bool {
+				streams(true, step(2, 0, ""), step(2, 0, "failed"))(s, r)
+				return s.fail(r, wire.Aborted, "because")
+			}},
+		}, "2: 2:failed", "aborted", Aborted},
 		{"dies amid it", upgrade(Fleet), []scripted{
 			{"status", statusOf(1)},
 			{"upgrade fleet", streams(true, step(2, 0, ""), step(2, 1, "ready"))},
@@ -167,7 +174,7 @@ func TestUpgradeAndFollow(t *testing.T) {
 			if diff := cmp.Diff(tt.steps, strings.Join(steps, " ")); diff != "" {
 				t.Errorf("steps (-want +got):\n%s", diff)
 			}
-			if last.State != tt.state {
+			if last.State != tt.state || last.Event != "" {
 				t.Errorf("outcome is %+v, want state %q", last, tt.state)
 			}
 			sc.done()

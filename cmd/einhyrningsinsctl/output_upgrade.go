@@ -21,6 +21,7 @@ type upgradeView struct {
 	o     *output
 	json  bool
 	drawn bool // a bar stands in the current line
+	again bool // the last step was a reconnection; the next may be the beginning again
 }
 
 func (o *output) watchUpgrade(json bool) *upgradeView {
@@ -29,9 +30,12 @@ func (o *output) watchUpgrade(json bool) *upgradeView {
 
 // step shows one step.
 func (v *upgradeView) step(p client.Progress) {
+	known := v.again && p.Event == ""
+	v.again = p.Event == client.EventReconnected
 	switch {
 	case v.json:
 		v.o.json(p)
+	case !v.o.escapes && known:
 	case !v.o.escapes:
 		v.o.message(stepText(p))
 	case p.Event == "failed" || p.Event == client.EventReconnected:
