@@ -45,6 +45,9 @@ func (l *loop) statusData() *wire.Status {
 			Ready: l.pool.ReadyOf(st.Upgrade.Generation), Number: st.Number, Reason: st.Upgrade.Reason,
 		},
 	}
+	if st.Upgrade.Phase == pool.Idle {
+		s.Upgrade.Generation, s.Upgrade.Ready = st.Generation, l.pool.ReadyOf(st.Generation)
+	}
 	if !l.cfg.AckManual {
 		s.AckMode = l.cfg.AckTime.String()
 	}
