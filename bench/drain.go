@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -43,9 +44,10 @@ func drain(ctx context.Context, e *env, r *row) error {
 // the table's own headings.
 func drainRow(table, kind string) (map[string]string, error) {
 	var headings []string
+	columns := regexp.MustCompile(` {2,}`) // a heading may have blanks of its own
 	lines := bufio.NewScanner(strings.NewReader(table))
 	for lines.Scan() {
-		words := strings.Fields(strings.ReplaceAll(lines.Text(), "new conns", "new-conns"))
+		words := columns.Split(strings.TrimSpace(lines.Text()), -1)
 		switch {
 		case headings == nil:
 			headings = words

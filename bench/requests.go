@@ -101,7 +101,7 @@ func (k *killer) upgrade(ctx context.Context, mode client.Mode, number int) erro
 		moment = moments[k.killed%len(moments)]
 	}
 	kill := func(now string) {
-		if now == moment {
+		if now != "" && now == moment {
 			moment = ""
 			if syscall.Kill(before.MasterPID, syscall.SIGKILL) == nil {
 				k.killed++

@@ -76,8 +76,9 @@ func (d *daemon) work(ctx context.Context, upgrades int) error {
 	return err
 }
 
-// footprint is what keeper and master take: bytes of PSS, and threads.
-type footprint struct{ keeper, master, threads int64 }
+// footprint is what keeper and master take: bytes of PSS, and threads (both
+// together, and the master's part).
+type footprint struct{ keeper, master, threads, ofMaster int64 }
 
 func look(st *client.Status) (f footprint, err error) {
 	if f.keeper, err = pssOf(st.PID); err != nil {
@@ -92,6 +93,7 @@ func look(st *client.Status) (f footprint, err error) {
 			return f, err
 		}
 		f.threads += n
+		f.ofMaster = n // it comes last
 	}
 	return f, nil
 }

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,3 +30,12 @@ func us(d time.Duration) float64 { return float64(d) / float64(time.Microsecond)
 
 // mb counts millions of bytes, the stricter reading of "MB".
 func mb(bytes int64) float64 { return float64(bytes) / 1e6 }
+
+// lastField is the last word of a text, without brackets; "" when it has none.
+func lastField(text string) string {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.Trim(words[len(words)-1], "()")
+}

@@ -12,7 +12,7 @@ import (
 func thousand(ctx context.Context, e *env, r *row) error {
 	n := e.scaled(10, 1)
 	var ups, downs []time.Duration
-	var sizes, threads []int64
+	var sizes, threads, ofMaster []int64
 	for range n {
 		d, err := e.daemon([]string{"-n", "1000", "--ack-mode", "0", "-q"}, "sleep", "1000000")
 		if err != nil {
@@ -40,10 +40,11 @@ func thousand(ctx context.Context, e *env, r *row) error {
 		}
 		ups, downs = append(ups, up), append(downs, time.Since(begin))
 		sizes, threads = append(sizes, f.keeper+f.master), append(threads, f.threads)
+		ofMaster = append(ofMaster, f.ofMaster)
 	}
 	r.below("up", median(ups).Seconds(), 1.5, "s median", fmt.Sprintf("max %s s", number(quantile(ups, 1).Seconds())))
 	r.below("PSS of keeper and master", mb(quantile(sizes, 1)), 30, "MB max", "median "+number(mb(median(sizes))))
-	r.atMost("threads of both", float64(quantile(threads, 1)), 16, "max", fmt.Sprintf("median %d", median(threads)))
+	r.atMost("threads of both", float64(quantile(threads, 1)), 16, "max", fmt.Sprintf("each time, of them the master's: %v, %v", threads, ofMaster))
 	r.below("down", median(downs).Seconds(), 1, "s median", fmt.Sprintf("max %s s", number(quantile(downs, 1).Seconds())))
 	r.how("n=%d. Up: from exec until status counts 1,000 ready workers (--ack-mode 0: a start is an ACK). Memory and", n)
 	r.how("threads: right then. Down: from TERM to the end of the keeper, which waits for all of them.")

@@ -129,7 +129,7 @@ func (k *keeper) reapKnown() {
 func (k *keeper) reapWorker(c *child) {
 	_ = k.sys.kill(c.PID, syscall.SIGTERM, true) // fails when nobody is left
 	status := k.sys.reap(c.PID)
-	e := &link.Exited{Serial: c.Serial, At: k.sys.now()}
+	e := &link.Exited{Serial: c.Serial, PID: c.PID, At: k.sys.now()}
 	if status.Signaled() {
 		e.Signal, e.Core = int(status.Signal()), status.CoreDump()
 	} else {

@@ -38,12 +38,12 @@ func TestExitBeforeTheSpawnAnswersIsHeldBack(t *testing.T) {
 	k.sys.end(pid, 3) // ended before anybody knows its pid, and hides the next one
 	k.sys.end(old, 4)
 	k.reap()
-	wantTold(t, k, `Exited {"serial":1,"code":4,"signal":0,"core":false,"at":1000000000}`)
+	wantTold(t, k, `Exited {"serial":1,"pid":102,"code":4,"signal":0,"core":false,"at":1000000000}`)
 	wantDid(t, k, "kill group 102 15", "reap 102")
 	k.finishJob(j, pid, nil)
 	wantTold(t, k,
 		`Spawned {"serial":2,"pid":103,"at":1000000000}`,
-		`Exited {"serial":2,"code":3,"signal":0,"core":false,"at":1000000000}`)
+		`Exited {"serial":2,"pid":103,"code":3,"signal":0,"core":false,"at":1000000000}`)
 	wantDid(t, k, "kill group 103 15", "reap 103")
 }
 

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // samples has one of every message, with all that it can hold.
 func samples() []Message {
-	exit := &Exited{Serial: 4, Code: 1, Signal: 11, Core: true, At: 5}
+	exit := &Exited{Serial: 4, PID: 3, Code: 1, Signal: 11, Core: true, At: 5}
 	return []Message{
 		&Hello{
 			Version: Version, Software: "1", KeeperPID: 2, StartedAt: time.Unix(3, 4).UTC(), Config: []byte(`{"a":1}`),

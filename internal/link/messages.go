@@ -100,6 +100,7 @@ type SpawnFailed struct {
 // until it is forgotten.
 type Exited struct {
 	Serial uint64        `json:"serial"`
+	PID    int           `json:"pid"`
 	Code   int           `json:"code"`   // exit status, if Signal is 0
 	Signal int           `json:"signal"` // that ended it, or 0
 	Core   bool          `json:"core"`   // it left a core dump

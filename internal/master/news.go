@@ -57,11 +57,8 @@ func (l *loop) newListener(fds []int) {
 }
 
 func (l *loop) exited(m *link.Exited) {
-	for pid, serial := range l.byPID {
-		if serial == m.Serial {
-			delete(l.byPID, pid)
-			break
-		}
+	if l.byPID[m.PID] == m.Serial {
+		delete(l.byPID, m.PID)
 	}
 	delete(l.pinged, m.Serial)
 	l.step(exited(m))
