@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // env is what all measurements share.
@@ -17,6 +18,8 @@ type env struct {
 	dir    string // temporary: binaries, sockets, logs
 	quick  bool
 	stderr io.Writer
+
+	patience time.Duration // how long to wait for a quiet machine
 
 	running []ender // what has to be ended after a measurement
 	count   int     // daemons so far; names their files
@@ -59,6 +62,36 @@ func (e *env) scaled(n, least int) int {
 		return max(n/10, least)
 	}
 	return n
+}
+
+// noisy is the part of all processor time above which others disturb us.
+const noisy = 0.05
+
+// quiet returns which part of the processors' time others use right now, after
+// waiting for a better moment as long as it was told to.
+func (e *env) quiet(ctx context.Context) (busy float64, err error) {
+	for end := time.Now().Add(e.patience); ; {
+		if busy, err = busyFor(ctx, time.Second); err != nil || busy < noisy || time.Now().After(end) {
+			return busy, err
+		}
+	}
+}
+
+// busyFor measures the part of the processors' time that is used, by whomever,
+// during a while.
+func busyFor(ctx context.Context, t time.Duration) (float64, error) {
+	before, idleBefore, err := processorTime()
+	if err != nil {
+		return 0, err
+	}
+	if err := pause(ctx, t); err != nil {
+		return 0, err
+	}
+	after, idleAfter, err := processorTime()
+	if err != nil || after == before {
+		return 0, err
+	}
+	return 1 - float64(idleAfter-idleBefore)/float64(after-before), nil
 }
 
 // endAll ends what a measurement left running.

@@ -73,6 +73,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	only := flags.String("only", "", "comma-separated `names` of the measurements to run: "+strings.Join(names(), ", "))
 	quick := flags.Bool("quick", false, "a tenth of everything: for trying, not for judging")
 	asJSON := flags.Bool("json", false, "print JSON")
+	patience := flags.Duration("patience", 0, "how long to wait before each measurement until nobody else uses the machine")
 	keep := flags.Bool("keep", false, "keep the temporary directory with the daemons' logs")
 	if err := flags.Parse(args); err != nil {
 		return 2
@@ -96,6 +97,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	} else {
 		defer os.RemoveAll(e.dir)
 	}
+	e.patience = *patience
 	r := newReport(*quick)
 	status := 0
 	for _, m := range chosen {
@@ -120,10 +122,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 // measure runs one measurement within its limit and ends what it left running.
 func (e *env) measure(ctx context.Context, m measurement, row *row) error {
 	fmt.Fprintf(e.stderr, "bench: %s …\n", m.name)
+	busy, err := e.quiet(ctx)
+	if err != nil {
+		return err
+	}
+	row.Busy = busy
 	ctx, cancel := context.WithTimeout(ctx, m.limit)
 	defer cancel()
 	begun := time.Now()
-	err := m.run(ctx, e, row)
+	err = m.run(ctx, e, row)
 	if leftErr := e.endAll(); err == nil {
 		err = leftErr
 	}

@@ -84,3 +84,29 @@ func childrenOf(pid int) (pids []int, err error) {
 	}
 	return pids, nil
 }
+
+// processorTime is what all processors together have spent since the system
+// started, and which part of it idle, in ticks (proc_stat(5)).
+func processorTime() (all, idle int64, err error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	words := strings.Fields(line)
+	if len(words) < 9 || words[0] != "cpu" {
+		return 0, 0, fmt.Errorf("cannot read /proc/stat: its first line is %q", line)
+	}
+	// user nice system idle iowait irq softirq steal; guest times are part of user
+	for i, word := range words[1:9] {
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return 0, 0, fmt.Errorf("cannot read /proc/stat: %w", err)
+		}
+		all += n
+		if i == 3 || i == 4 {
+			idle += n
+		}
+	}
+	return all, idle, nil
+}

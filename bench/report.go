@@ -30,6 +30,7 @@ type row struct {
 	Figures []figure `json:"figures"`
 	Error   string   `json:"error,omitempty"` // why it could not be measured
 	Seconds float64  `json:"seconds"`         // how long measuring took
+	Busy    float64  `json:"busy"`            // part of the processors that others used right before, 0 to 1
 }
 
 // figure is one number. Bar is empty when it is held against none.
@@ -94,6 +95,9 @@ func (r *report) writeTable(w io.Writer) {
 		table.Flush()
 		for _, how := range row.How {
 			fmt.Fprintf(w, "    %s\n", how)
+		}
+		if row.Busy > noisy {
+			fmt.Fprintf(w, "    Disturbed: others used %.0f %% of the processors right before.\n", row.Busy*100)
 		}
 		if row.Error != "" {
 			fmt.Fprintf(w, "    NOT MEASURED: %s\n", row.Error)
