@@ -80,86 +80,97 @@ func streams(dies bool, steps ...wire.Progress) func(*session, wire.Request) boo
 	}
 }
 
+// upgradeCase is one story of an upgrade, as the client lives it.
+type upgradeCase struct {
+	name  string
+	call  watched
+	lines []scripted
+	steps string // generation:event of each
+	state string // of the outcome
+	code  Code   // of the error
+}
+
+type watched func(*Client, context.Context, func(Progress)) (Progress, error)
+
+func upgrade(mode Mode) watched {
+	return func(c *Client, ctx context.Context, f func(Progress)) (Progress, error) {
+		return c.Upgrade(ctx, mode, f)
+	}
+}
+
+func follow(gen int) watched {
+	return func(c *Client, ctx context.Context, f func(Progress)) (Progress, error) { return c.Follow(ctx, gen, f) }
+}
+
+// fails ends a stream with a failure and an account of where it stood.
+func fails(code wire.Code, p wire.Progress) func(*session, wire.Request) bool {
+	return func(s *session, r wire.Request) bool {
+		data, _ := json.Marshal(p)
+		s.reply(r, wire.Reply{Data: data, Err: wire.Errorf(code, "because")})
+		return true
+	}
+}
+
+var upgradeCases = []upgradeCase{
+	{"plain", upgrade(Smooth), []scripted{
+		{"status", statusOf(1)},
+		{"upgrade smooth", streams(false, step(2, 0, ""), step(2, 0, "spawned"), step(2, 1, "ready"), over(2, "done"))},
+	}, "2: 2:spawned 2:ready", "done", ""},
+	{"aborted", upgrade(DefaultMode), []scripted{
+		{"status", statusOf(1)},
+		{"upgrade", fails(wire.Aborted, over(2, "aborted"))},
+	}, "", "aborted", Aborted},
+	{"aborted without an account", upgrade(DefaultMode), []scripted{
+		{"status", statusOf(1)},
+		{"upgrade", func(s *session, r wire.Request) bool {
+			streams(true, step(2, 0, ""), step(2, 0, "failed"))(s, r)
+			return s.fail(r, wire.Aborted, "because")
+		}},
+	}, "2: 2:failed", "aborted", Aborted},
+	{"dies amid it", upgrade(Fleet), []scripted{
+		{"status", statusOf(1)},
+		{"upgrade fleet", streams(true, step(2, 0, ""), step(2, 1, "ready"))},
+		{"status", statusOf(2)},
+		{"follow 2", streams(false, step(2, 1, ""), over(2, "done"))},
+	}, "2: 2:ready 2:reconnected 2:", "done", ""},
+	{"dies again and again", upgrade(Smooth), []scripted{
+		{"status", statusOf(1)},
+		{"upgrade smooth", streams(true, step(2, 0, ""))},
+		{"status", die}, {"status", die}, {"status", die}, {"status", die}, {"status", statusOf(2)},
+		{"follow 2", streams(true, step(2, 1, ""))},
+		{"status", statusOf(2)},
+		{"follow 2", die},
+		{"status", statusOf(2)},
+		{"follow 2", fails(wire.Superseded, over(2, "superseded"))},
+	}, "2: 2:reconnected 2: 2:reconnected 2:reconnected", "superseded", Superseded},
+	{"dies before it began", upgrade(Smooth), []scripted{
+		{"status", statusOf(1)},
+		{"upgrade smooth", die},
+		{"status", statusOf(1)},
+		{"upgrade smooth", streams(false, step(2, 0, ""), over(2, "done"))},
+	}, "2:", "done", ""},
+	{"dies just after it began", upgrade(Smooth), []scripted{
+		{"status", statusOf(1)},
+		{"upgrade smooth", die},
+		{"status", statusOf(2)},
+		{"follow 2", streams(false, step(2, 0, ""), over(2, "done"))},
+	}, "2:reconnected 2:", "done", ""},
+	{"follow the newest", follow(0), []scripted{
+		{"follow", streams(true, step(5, 0, ""))},
+		{"status", statusOf(6)},
+		{"follow 5", fails(wire.Superseded, over(5, "superseded"))},
+	}, "5: 5:reconnected", "superseded", Superseded},
+	{"follow one that ended", follow(3), []scripted{
+		{"follow 3", streams(false, over(3, "done"))},
+	}, "", "done", ""},
+	{"stopping", upgrade(Smooth), []scripted{
+		{"status", statusOf(1)},
+		{"upgrade smooth", func(s *session, r wire.Request) bool { return s.fail(r, wire.Stopping, "stopping") }},
+	}, "", "", Stopping},
+}
+
 func TestUpgradeAndFollow(t *testing.T) {
-	fail := func(code wire.Code, p wire.Progress) func(*session, wire.Request) bool {
-		return func(s *session, r wire.Request) bool {
-			data, _ := json.Marshal(p)
-			s.reply(r, wire.Reply{Data: data, Err: wire.Errorf(code, "because")})
-			return true
-		}
-	}
-	upgrade := func(mode Mode) func(*Client, context.Context, func(Progress)) (Progress, error) {
-		return func(c *Client, ctx context.Context, f func(Progress)) (Progress, error) {
-			return c.Upgrade(ctx, mode, f)
-		}
-	}
-	follow := func(gen int) func(*Client, context.Context, func(Progress)) (Progress, error) {
-		return func(c *Client, ctx context.Context, f func(Progress)) (Progress, error) { return c.Follow(ctx, gen, f) }
-	}
-	for _, tt := range []struct {
-		name  string
-		call  func(*Client, context.Context, func(Progress)) (Progress, error)
-		lines []scripted
-		steps string // generation:event of each
-		state string // of the outcome
-		code  Code   // of the error
-	}{
-		{"plain", upgrade(Smooth), []scripted{
-			{"status", statusOf(1)},
-			{"upgrade smooth", streams(false, step(2, 0, ""), step(2, 0, "spawned"), step(2, 1, "ready"), over(2, "done"))},
-		}, "2: 2:spawned 2:ready", "done", ""},
-		{"aborted", upgrade(DefaultMode), []scripted{
-			{"status", statusOf(1)},
-			{"upgrade", fail(wire.Aborted, over(2, "aborted"))},
-		}, "", "aborted", Aborted},
-		{"aborted without an account", upgrade(DefaultMode), []scripted{
-			{"status", statusOf(1)},
-			{"upgrade", func(s *session, r wire.Request) bool {
-				streams(true, step(2, 0, ""), step(2, 0, "failed"))(s, r)
-				return s.fail(r, wire.Aborted, "because")
-			}},
-		}, "2: 2:failed", "aborted", Aborted},
-		{"dies amid it", upgrade(Fleet), []scripted{
-			{"status", statusOf(1)},
-			{"upgrade fleet", streams(true, step(2, 0, ""), step(2, 1, "ready"))},
-			{"status", statusOf(2)},
-			{"follow 2", streams(false, step(2, 1, ""), over(2, "done"))},
-		}, "2: 2:ready 2:reconnected 2:", "done", ""},
-		{"dies again and again", upgrade(Smooth), []scripted{
-			{"status", statusOf(1)},
-			{"upgrade smooth", streams(true, step(2, 0, ""))},
-			{"status", die}, {"status", die}, {"status", die}, {"status", die}, {"status", statusOf(2)},
-			{"follow 2", streams(true, step(2, 1, ""))},
-			{"status", statusOf(2)},
-			{"follow 2", die},
-			{"status", statusOf(2)},
-			{"follow 2", fail(wire.Superseded, over(2, "superseded"))},
-		}, "2: 2:reconnected 2: 2:reconnected 2:reconnected", "superseded", Superseded},
-		{"dies before it began", upgrade(Smooth), []scripted{
-			{"status", statusOf(1)},
-			{"upgrade smooth", die},
-			{"status", statusOf(1)},
-			{"upgrade smooth", streams(false, step(2, 0, ""), over(2, "done"))},
-		}, "2:", "done", ""},
-		{"dies just after it began", upgrade(Smooth), []scripted{
-			{"status", statusOf(1)},
-			{"upgrade smooth", die},
-			{"status", statusOf(2)},
-			{"follow 2", streams(false, step(2, 0, ""), over(2, "done"))},
-		}, "2:reconnected 2:", "done", ""},
-		{"follow the newest", follow(0), []scripted{
-			{"follow", streams(true, step(5, 0, ""))},
-			{"status", statusOf(6)},
-			{"follow 5", fail(wire.Superseded, over(5, "superseded"))},
-		}, "5: 5:reconnected", "superseded", Superseded},
-		{"follow one that ended", follow(3), []scripted{
-			{"follow 3", streams(false, over(3, "done"))},
-		}, "", "done", ""},
-		{"stopping", upgrade(Smooth), []scripted{
-			{"status", statusOf(1)},
-			{"upgrade smooth", func(s *session, r wire.Request) bool { return s.fail(r, wire.Stopping, "stopping") }},
-		}, "", "", Stopping},
-	} {
+	for _, tt := range upgradeCases {
 		t.Run(tt.name, func(t *testing.T) {
 			sc := &script{t: t, lines: tt.lines}
 			c := connect(t, newFake(t, sc.handle).path)
