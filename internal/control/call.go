@@ -34,7 +34,10 @@ func (c *Call) Answer(message string, data any) { c.end(c.answer(message, data, 
 func (c *Call) AnswerAndClose(message string, data any) { c.end(c.answer(message, data, false), true) }
 
 // Fail ends the call with an error.
-func (c *Call) Fail(err *wire.Error) { c.end(failure(c.ID, err), false) }
+func (c *Call) Fail(err *wire.Error) { c.FailWith(err, nil) }
+
+// FailWith is Fail with data beside the error, for a client with an id.
+func (c *Call) FailWith(err *wire.Error, data any) { c.end(failure(c.ID, err, data), false) }
 
 // Done ends a call to which nothing is owed.
 func (c *Call) Done() { c.end(nil, false) }
@@ -99,20 +102,24 @@ func (c *Call) answer(message string, data any, wait bool) []byte {
 	if !c.HasID() {
 		return wire.Encode(message)
 	}
-	r := wire.Reply{RequestID: c.ID, OK: true, Message: message, Wait: wait}
+	return reply(wire.Reply{RequestID: c.ID, OK: true, Message: message, Wait: wait}, data)
+}
+
+func failure(id []byte, err *wire.Error, data any) []byte {
+	if len(id) == 0 {
+		return wire.Encode(err.Message)
+	}
+	return reply(wire.Reply{RequestID: id, Err: err}, data)
+}
+
+// reply is r with data as one line.
+func reply(r wire.Reply, data any) []byte {
 	if data != nil {
 		raw, err := json.Marshal(data)
 		if err != nil {
-			return failure(c.ID, wire.Errorf(wire.BadRequest, "cannot encode answer: %s", err))
+			r.OK, r.Err = false, wire.Errorf(wire.BadRequest, "cannot encode answer: %s", err)
 		}
 		r.Data = raw
 	}
 	return wire.Encode(r)
-}
-
-func failure(id []byte, err *wire.Error) []byte {
-	if len(id) == 0 {
-		return wire.Encode(err.Message)
-	}
-	return wire.Encode(wire.Reply{RequestID: id, Err: err})
 }

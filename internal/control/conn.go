@@ -176,7 +176,7 @@ func asWireError(err error) *wire.Error {
 
 // refuse answers a line that never becomes a call.
 func (c *conn) refuse(id []byte, err *wire.Error) {
-	line := failure(id, err)
+	line := failure(id, err, nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.send(line)

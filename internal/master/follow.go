@@ -93,11 +93,11 @@ func (l *loop) tellWaiters(n pool.Note) {
 	case pool.NoteDone, pool.NoteAborted, pool.NoteSuperseded:
 		l.tellOutcome(n.Generation)
 	case pool.NoteSpawned:
-		l.tellProgress(n, "spawned", "worker %d started")
+		l.tellProgress(n, "spawned", "started")
 	case pool.NoteReady:
-		l.tellProgress(n, "ready", "worker %d is ready")
+		l.tellProgress(n, "ready", "is ready")
 	case pool.NoteRetired, pool.NoteStopped:
-		l.tellProgress(n, "retired", "worker %d was asked to end")
+		l.tellProgress(n, "retired", "was asked to end")
 	case pool.NoteFailed:
 		l.tellProgress(n, "failed", "")
 	case pool.NoteWaiting:
@@ -105,10 +105,11 @@ func (l *loop) tellWaiters(n pool.Note) {
 	}
 }
 
-func (l *loop) tellProgress(n pool.Note, event, format string) {
+// tellProgress says what has happened to a worker, or what the note says.
+func (l *loop) tellProgress(n pool.Note, event, happened string) {
 	message := n.Text
-	if format != "" {
-		message = fmt.Sprintf(format, n.Worker.PID)
+	if happened != "" {
+		message = fmt.Sprintf("worker %d of generation %d %s", n.Worker.PID, n.Worker.Generation, happened)
 	}
 	l.waiters = slices.DeleteFunc(l.waiters, func(w *waiter) bool { return w.call.Gone() })
 	for _, w := range l.waiters {
@@ -151,6 +152,6 @@ func (l *loop) conclude(c *control.Call, o pool.Outcome) {
 			code = wire.SpawnFailed
 		}
 		err := wire.Errorf(code, "the upgrade to generation %d was not done: %s", o.Generation, o.Reason)
-		l.answer(func() { c.Fail(err) })
+		l.answer(func() { c.FailWith(err, data) })
 	}
 }
