@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# make            builds both programs into build/
+# make demo       runs the example under load of your own making
+# make test       runs all tests (installs what they use, as root on Debian)
+# make check      everything else that must hold: style, other systems, fuzzing
+# make bench      prints the table of measurements
+# make install    honours DESTDIR and PREFIX; make uninstall takes it back
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+bindir  = $(DESTDIR)$(PREFIX)/bin
+mandir  = $(DESTDIR)$(PREFIX)/share/man/man1
+docdir  = $(DESTDIR)$(PREFIX)/share/doc/einhyrningsins
+bashdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+zshdir  = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+fishdir = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+
+GO      ?= go
+INSTALL ?= install
+
+# A release is a tag vX.Y.Z. Anything else says from which commit it comes; a
+# tree without git has only the version in internal/version.
+VERSION ?= $(shell scripts/version)
+
+PROGRAMS   = einhyrningsins einhyrningsinsctl
+# Without cgo the programs need no C library, and run wherever the kernel does.
+BUILDFLAGS = -trimpath -ldflags '-s -w -X einhyrningsins/internal/version.Version=$(VERSION)'
+# What the tests run beside the programs themselves.
+NEEDED     = gcc bash zsh fish mandoc python3
+
+.PHONY: all build demo test check bench fuzz completion install uninstall clean
+
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o build/ $(PROGRAMS:%=./cmd/%)
+
+demo: build
+	CGO_ENABLED=0 $(GO) build -trimpath -o build/demo/go-http ./examples/go-http
+	@scripts/demo
+
+test:
+	@scripts/need $(NEEDED)
+	@set -o pipefail; CGO_ENABLED=1 $(GO) test -race -json $(TESTFLAGS) ./... | $(GO) run ./scripts/testsummary
+
+check:
+	@scripts/check
+
+fuzz:
+	@scripts/fuzz $(FUZZTIME)
+
+bench:
+	$(GO) run ./bench
+
+# The daemon's are kept in contrib/completion; the ctl's come from the program.
+completion:
+	@mkdir -p build/completion
+	@cp contrib/completion/einhyrningsins.* build/completion/
+	@for shell in bash zsh fish; do \
+		GOOS= GOARCH= $(GO) run ./cmd/einhyrningsinsctl completion $$shell >build/completion/einhyrningsinsctl.$$shell || exit 1; \
+	done
+
+install: build completion
+	$(INSTALL) -d $(bindir) $(mandir) $(docdir) $(docdir)/examples $(bashdir) $(zshdir) $(fishdir)
+	$(INSTALL) -m 755 $(PROGRAMS:%=build/%) $(bindir)
+	$(INSTALL) -m 644 $(PROGRAMS:%=docs/man/%.1) $(mandir)
+	for p in $(PROGRAMS); do \
+		$(INSTALL) -m 644 build/completion/$$p.bash $(bashdir)/$$p && \
+		$(INSTALL) -m 644 build/completion/$$p.zsh $(zshdir)/_$$p && \
+		$(INSTALL) -m 644 build/completion/$$p.fish $(fishdir)/$$p.fish || exit 1; \
+	done
+	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE LICENSES.md docs/protocol.md $(docdir)
+	$(INSTALL) -m 644 contrib/systemd/einhyrningsins.service contrib/systemd/README.md $(docdir)/examples
+	scripts/licenses $(docdir)/licenses
+
+uninstall:
+	rm -f $(PROGRAMS:%=$(bindir)/%) $(PROGRAMS:%=$(mandir)/%.1) $(PROGRAMS:%=$(bashdir)/%)
+	rm -f $(PROGRAMS:%=$(zshdir)/_%) $(PROGRAMS:%=$(fishdir)/%.fish)
+	rm -rf $(docdir)
+
+clean:
+	rm -rf build
+
+# pipefail is bash's.
+test: SHELL = bash
