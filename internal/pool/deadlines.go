@@ -2,13 +2,18 @@
 
 package pool
 
-import "fmt"
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+)
 
 func (Tick) apply(p *Pool) {
-	for _, w := range p.pick(func(w *Worker) bool {
-		at, ok := p.workerDeadline(w)
-		return ok && at <= p.now
-	}) {
+	for {
+		w, at := p.nextDue()
+		if w == nil || at > p.now {
+			return
+		}
 		p.expire(w)
 	}
 }
@@ -21,11 +26,10 @@ func (p *Pool) expire(w *Worker) {
 		case !p.set.AckManual:
 			p.ready(w)
 		case w.Uncertain:
-			w.OverdueAt = p.now
-			p.touch(w)
+			p.change(w, func() { w.OverdueAt = p.now })
 			p.noteOf(NoteOverdue, w)
 		default:
-			p.failed(w, p.now, fmt.Sprintf("did not ACK within %v,", p.set.AckTimeout))
+			p.failed(w, p.now, fmt.Sprintf("did not ACK within %v", p.set.AckTimeout))
 			p.advance(w, Stopping)
 		}
 	case Draining:
@@ -51,23 +55,62 @@ func (p *Pool) workerDeadline(w *Worker) (Time, bool) {
 	return 0, false
 }
 
-// Deadline is when Tick is to be given to Step if nothing happens before.
+// timer is a deadline that a worker has, or once had.
+type timer struct {
+	at     Time
+	serial uint64
+}
+
+// timers is a heap, the earliest first.
+type timers []timer
+
+func (t timers) Len() int      { return len(t) }
+func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
+func (t timers) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(t[i].at, t[j].at), cmp.Compare(t[i].serial, t[j].serial)) < 0
+}
+func (t *timers) Push(x any) { *t = append(*t, x.(timer)) }
+func (t *timers) Pop() any {
+	last := (*t)[len(*t)-1]
+	*t = (*t)[:len(*t)-1]
+	return last
+}
+
+// arm takes note of the deadline that a worker has now.
+func (p *Pool) arm(w *Worker) {
+	if at, ok := p.workerDeadline(w); ok {
+		heap.Push(&p.timers, timer{at, w.Serial})
+	}
+}
+
+// nextDue is the worker with the earliest deadline, and drops what no worker
+// waits for any more; nil: none has one.
+func (p *Pool) nextDue() (*Worker, Time) {
+	for len(p.timers) > 0 {
+		t := p.timers[0]
+		if w := p.workers[t.serial]; w != nil {
+			if at, ok := p.workerDeadline(w); ok && at == t.at {
+				return w, at
+			}
+		}
+		heap.Pop(&p.timers)
+	}
+	return nil, 0
+}
+
+// Deadline is when Tick is to be given to Step if nothing happens before. It
+// may have come already, but not right after a Tick.
 func (p *Pool) Deadline() (at Time, ok bool) {
 	earlier := func(t Time) {
 		if !ok || t < at {
 			at, ok = t, true
 		}
 	}
-	for _, w := range p.workers {
-		if t, due := p.workerDeadline(w); due {
-			earlier(t)
-		}
+	if w, due := p.nextDue(); w != nil {
+		earlier(due)
 	}
-	if p.st.Stop.Level > 0 {
-		return at, ok
-	}
-	if t, due := p.NextSpawn(); due {
-		earlier(t)
+	if p.spawnAt != 0 {
+		earlier(p.spawnAt)
 	}
 	if s := p.st.Shortage; s.Since != 0 && p.st.Upgrade.Phase == Running {
 		earlier(s.Since + p.set.AckTimeout)
@@ -76,39 +119,9 @@ func (p *Pool) Deadline() (at Time, ok bool) {
 }
 
 // NextSpawn is when a place that has to wait is filled.
-func (p *Pool) NextSpawn() (at Time, ok bool) {
-	consider := func(t Time) {
-		if t > p.now && (!ok || t < at) {
-			at, ok = t, true
-		}
-	}
-	for _, v := range p.st.Upgrade.Vacancies {
-		consider(v.NotBefore)
-	}
-	if p.givenUp() {
-		if c := p.census(p.st.Good); c.ready < p.st.Number && c.starting == 0 && c.ready+c.otherReady > 0 {
-			consider(p.st.TriedAt + giveUpPause)
-		}
-	} else {
-		for _, v := range p.st.Vacancies {
-			consider(v.NotBefore)
-		}
-	}
-	if ok && p.shortNow() {
-		at = max(at, p.st.Shortage.Until)
-	} else if p.st.Shortage.Since != 0 {
-		consider(p.st.Shortage.Until)
-	}
-	return at, ok
-}
+func (p *Pool) NextSpawn() (at Time, ok bool) { return p.spawnAt, p.spawnAt != 0 }
 
 // Missing is how many places have neither a starting nor a ready worker.
 func (p *Pool) Missing() int {
-	filled := 0
-	for _, w := range p.workers {
-		if w.Phase == Ready || w.starts() {
-			filled++
-		}
-	}
-	return max(p.st.Number-filled, 0)
+	return max(p.st.Number-p.counts.all.ready-p.counts.all.starting, 0)
 }

@@ -83,11 +83,15 @@ func (p *Pool) Step(now Time, events ...Event) *Output {
 }
 
 func (Begun) apply(p *Pool) {
-	p.each(func(w *Worker) {
-		if !w.serving() && w.PID != 0 && w.SignalAt == 0 {
+	for _, w := range p.order {
+		switch {
+		case w.serving() || w.PID == 0:
+		case w.SignalAt == 0:
 			p.send(w) // the last master died before it could
+		case p.st.Stop.Quit:
+			p.do(Send{Serial: w.Serial, Signal: SigQuit}) // nobody knows whether it could
 		}
-	})
+	}
 }
 
 func (e Spawned) apply(p *Pool) {
@@ -95,17 +99,14 @@ func (e Spawned) apply(p *Pool) {
 	if w == nil || w.PID != 0 {
 		return
 	}
-	w.PID, w.StartedAt = e.PID, e.At
+	p.change(w, func() { w.PID, w.StartedAt = e.PID, e.At })
 	if p.st.Shortage.Since != 0 {
 		p.st.Shortage = Shortage{}
 		p.touchState()
 	}
 	p.noteOf(NoteSpawned, w)
-	switch {
-	case !w.serving():
+	if !w.serving() {
 		p.send(w) // stopped, aborted or superseded meanwhile
-	case !p.set.AckManual && p.now >= w.StartedAt+p.set.AckTime:
-		p.ready(w)
 	}
 }
 
@@ -121,11 +122,8 @@ func (e SpawnFailed) apply(p *Pool) {
 	case e.Shortage:
 		p.short(e.How)
 	default:
-		w.StartedAt = w.OrderedAt
+		w.StartedAt = p.now // it lived for no time at all
 		p.failed(w, p.now, e.How)
-		if p.isNew(w) {
-			p.st.Upgrade.SpawnFailed = true
-		}
 	}
 }
 
@@ -139,21 +137,20 @@ func (e Exited) apply(p *Pool) {
 	switch {
 	case !w.serving():
 		p.note(Note{Kind: NoteEnded, Worker: *w, Text: e.How, Warn: e.Crash})
+	case w.overdue(): // its place was given to another one
+		p.note(Note{Kind: NoteDied, Worker: *w, Text: e.How, Warn: true})
 	case w.Phase == Ready && e.At-w.ReadyAt >= p.set.trial(), w.Phase == Starting && w.Uncertain:
 		p.note(Note{Kind: NoteDied, Worker: *w, Text: e.How, Warn: true})
 		p.vacate(w, e.At)
 	default:
 		p.failed(w, e.At, e.How)
-		if p.isNew(w) {
-			p.st.Upgrade.SpawnFailed = false
-		}
 	}
 }
 
 func (e Acked) apply(p *Pool) {
 	w := p.workers[e.Serial]
 	switch {
-	case w == nil || w.Phase != Starting:
+	case w == nil || w.Phase != Starting || w.PID == 0:
 	case !p.set.AckManual:
 		p.noteOf(NoteAckIgnored, w)
 	default:
@@ -196,11 +193,7 @@ func (e StopFor) apply(p *Pool) {
 	case StopQUIT:
 		if !s.Quit {
 			s.Quit, s.Signal = true, SigQuit
-			p.each(func(w *Worker) {
-				if w.PID != 0 {
-					p.do(Send{Serial: w.Serial, Signal: SigQuit})
-				}
-			})
+			p.signalLeaving(func(*Worker) bool { return true }, SigQuit)
 		}
 	}
 	p.stop(level, e.Signal.String())
@@ -216,25 +209,28 @@ func (e Die) apply(p *Pool) {
 	}
 	if p.st.Stop.Level == 0 {
 		p.st.Stop.Signal = e.Signal
+		if level == LevelRetire && e.Signal != 0 && e.Signal != p.set.GracefulSignal {
+			p.signalLeaving(func(w *Worker) bool { return w.Phase == Draining }, e.Signal)
+		}
 	}
 	p.stop(level, "the command die")
 }
 
 // ready makes a worker ready.
 func (p *Pool) ready(w *Worker) {
-	w.Phase, w.ReadyAt, w.OverdueAt = Ready, p.now, 0
-	p.touch(w)
-	p.streak(w).acked(w.Serial)
-	p.touchState()
-	if p.isNew(w) {
+	p.change(w, func() { w.Phase, w.ReadyAt, w.OverdueAt = Ready, p.now, 0 })
+	if p.streak(w).acked(w, p.set.trial()) {
+		p.touchState()
+	}
+	if p.isNew(w) && !p.st.Upgrade.FirstAck {
 		p.st.Upgrade.FirstAck = true
+		p.touchState()
 	}
 	p.noteOf(NoteReady, w)
-	for _, o := range p.pick((*Worker).overdue) {
-		if o.Generation == w.Generation && o.OverdueAt <= w.OrderedAt {
-			p.retire(o)
-			return
-		}
+	if p.counts.overdue > 0 {
+		p.retireSome(1, oldest, func(o *Worker) bool {
+			return o.overdue() && o.Generation == w.Generation && o.OverdueAt <= w.OrderedAt
+		})
 	}
 }
 
@@ -253,20 +249,18 @@ func (p *Pool) streak(w *Worker) *Streak {
 
 // failed takes note of a failed start. The worker may still have to end.
 func (p *Pool) failed(w *Worker, at Time, how string) {
-	s := p.streak(w)
-	proven := false
-	p.each(func(o *Worker) {
-		proven = proven || o.Phase == Ready && o.Generation == w.Generation &&
-			o.Serial >= s.Last && p.now-o.ReadyAt >= p.set.trial()
-	})
 	was := p.givenUp()
-	s.failed(w.Serial, p.next, w.Phase == Ready, proven)
+	p.streak(w).failed(w, p.next)
 	p.st.LastFailure = Failure{Text: describeFailure(w, how), At: p.now}
+	if p.isNew(w) {
+		u := &p.st.Upgrade
+		u.Failure, u.SpawnFailed = p.st.LastFailure.Text, w.PID == 0
+	}
 	p.note(Note{Kind: NoteFailed, Worker: *w, Text: p.st.LastFailure.Text, Warn: true})
 	p.vacate(w, at)
 	if p.givenUp() {
 		if !was {
-			p.note(Note{Kind: NoteGivenUp, Text: fmt.Sprintf("%d starts in a row failed; giving up but for one try every %v while a worker is ready", s.Count, giveUpPause), Error: true})
+			p.note(Note{Kind: NoteGivenUp, Text: fmt.Sprintf("%d starts in a row failed; giving up but for one try every %v while a worker is ready", p.st.Failures.Count, giveUpPause), Error: true})
 		}
 		p.st.TriedAt = p.now
 	}
@@ -274,23 +268,27 @@ func (p *Pool) failed(w *Worker, at Time, how string) {
 }
 
 func describeFailure(w *Worker, how string) string {
-	if w.PID == 0 {
+	switch {
+	case w.PID == 0:
 		return how
+	case w.Phase == Ready:
+		how += " right after it was ready"
+	default:
+		how += " before it was ready"
 	}
-	when := "before it was ready"
-	if w.Phase == Ready {
-		when = "right after it was ready"
-	}
-	return fmt.Sprintf("worker %d (index %d, generation %d) %s %s", w.PID, w.Index, w.Generation, how, when)
+	return fmt.Sprintf("worker %d (index %d, generation %d) %s", w.PID, w.Index, w.Generation, how)
 }
 
 // short takes note that the system lacks something that spawning needs.
 func (p *Pool) short(what string) {
 	s := &p.st.Shortage
-	if s.Since == 0 {
+	switch {
+	case s.Since == 0:
 		*s = Shortage{Since: p.now, Delay: firstShortage}
-	} else if p.now >= s.Until {
+	case p.now >= s.Until:
 		s.Delay = min(s.Delay*3/2, maxShortage)
+	default:
+		return // of the same round
 	}
 	s.What, s.Until = what, p.now+s.Delay
 	p.touchState()

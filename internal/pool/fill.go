@@ -5,39 +5,12 @@ package pool
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 )
 
-// census counts the workers that nobody has asked to end, as seen from one
-// generation: its own, and the others.
-type census struct {
-	ready, starting           int
-	otherReady, otherStarting int
-	processes                 int // all but the overdue ones
-	draining                  int // draining, stopping and killed
-}
-
-func (p *Pool) census(generation int) (c census) {
-	for _, w := range p.workers {
-		own := w.Generation == generation
-		switch {
-		case w.Phase == Ready && own:
-			c.ready++
-		case w.Phase == Ready:
-			c.otherReady++
-		case w.starts() && own:
-			c.starting++
-		case w.starts():
-			c.otherStarting++
-		case !w.serving():
-			c.draining++
-		}
-		if !w.overdue() {
-			c.processes++
-		}
-	}
-	return c
-}
+// unlimited is as many as are missing.
+const unlimited = math.MaxInt
 
 // settleFill keeps the good generation at its number while no upgrade runs.
 // Workers of another generation, which an aborted upgrade left, serve until
@@ -51,90 +24,149 @@ func (p *Pool) settleFill() {
 	p.retireSome(min(c.otherReady, c.ready+c.otherReady-n), youngest, func(w *Worker) bool {
 		return w.Phase == Ready && w.Generation != good
 	})
-	excess := c.ready + c.starting - n
-	p.retireSome(min(excess, c.starting), youngest, func(w *Worker) bool {
-		return w.starts() && w.Generation == good
-	})
-	p.retireSome(min(excess-c.starting, c.ready), youngest, func(w *Worker) bool {
-		return w.Phase == Ready && w.Generation == good
-	})
+	p.trim(good)
 	if c.ready >= n {
-		p.retireSome(len(p.workers), youngest, (*Worker).overdue)
+		p.retireSome(c.overdue, youngest, (*Worker).overdue)
 	}
-	p.fill(-excess, c)
-	if p.givenUp() && c.ready+c.starting+c.otherReady == 0 && p.allEnded() {
+	p.fill(n - c.ready - c.starting)
+	if p.givenUp() && len(p.workers) == 0 {
 		p.out.End = &End{Status: 1, Reason: fmt.Sprintf("no worker is left and %d starts in a row failed, the last: %s", p.st.Failures.Count, p.st.LastFailure.Text)}
 	}
 }
 
-// allEnded tells whether nothing is left that would be left behind.
-func (p *Pool) allEnded() bool { return len(p.workers) == 0 }
+// trim retires what is too much of a generation, unACKed and youngest first.
+func (p *Pool) trim(generation int) {
+	c := p.census(generation)
+	excess := c.ready + c.starting - p.st.Number
+	p.retireSome(min(excess, c.starting), youngest, func(w *Worker) bool {
+		return w.starts() && w.Generation == generation
+	})
+	p.retireSome(min(excess-c.starting, c.ready), youngest, func(w *Worker) bool {
+		return w.Phase == Ready && w.Generation == generation
+	})
+}
 
 // fill spawns what is missing of the good generation, or in an upgrade of the
-// old ones, except in places where it is too early.
-func (p *Pool) fill(missing int, c census) {
-	free, early := p.places(&p.st.Vacancies, missing)
-	if missing <= 0 || p.shortNow() {
+// old ones. Once spawning was given up it tries one at a time, as long as
+// somebody serves; an overdue worker may.
+func (p *Pool) fill(missing int) {
+	if !p.givenUp() {
+		p.fillPlaces(&p.st.Vacancies, missing, unlimited, p.st.Good)
 		return
 	}
-	count := min(missing-early, maxInFlight-p.inFlight())
-	if p.givenUp() {
-		if c.ready+c.otherReady == 0 || c.starting > 0 || p.now < p.st.TriedAt+giveUpPause {
-			return
-		}
-		count = min(count, 1)
+	all, try := p.counts.all, p.st.TriedAt+giveUpPause
+	switch {
+	case missing <= 0 || all.ready+p.counts.overdue == 0 || p.oldStarting() > 0:
+		return
+	case p.now < try:
+		p.spawnLater(try)
+		return
+	}
+	if p.fillPlaces(&p.st.Vacancies, missing, 1, p.st.Good) > 0 {
 		p.st.TriedAt = p.now
+		p.touchState()
 		p.note(Note{Kind: NoteGivenUp, Text: fmt.Sprintf("trying once more after %d failed starts; the last: %s", p.st.Failures.Count, p.st.LastFailure.Text), Error: true})
 	}
-	for i := range count {
-		generation := p.st.Good
-		if i < len(free) && p.st.Upgrade.Phase == Running {
-			generation = free[i].Generation
-		}
-		p.spawn(generation)
-	}
-	p.taken(&p.st.Vacancies, min(count, len(free)))
 }
 
-// places sorts the vacancies, drops the latest of those that are more than
-// missing, and returns those whose time has come and the number of the others.
-func (p *Pool) places(list *[]Vacancy, missing int) (free []Vacancy, early int) {
-	if len(*list) == 0 {
-		return nil, 0
+// oldStarting counts the starting workers but those of a running upgrade.
+func (p *Pool) oldStarting() int {
+	if p.st.Upgrade.Phase != Running {
+		return p.counts.all.starting
 	}
-	slices.SortStableFunc(*list, func(a, b Vacancy) int { return cmp.Compare(a.NotBefore, b.NotBefore) })
-	if keep := max(missing, 0); keep < len(*list) {
-		*list = (*list)[:keep]
-		p.touchState()
+	return p.census(p.st.Upgrade.Generation).otherStarting
+}
+
+// fillPlaces spawns what is missing, at most limit, except in places where it
+// is too early, and returns how many. In an upgrade the successor of a dead
+// worker is of its generation.
+func (p *Pool) fillPlaces(list *[]Vacancy, missing, limit, generation int) int {
+	early := p.trimVacancies(list, missing)
+	count := min(missing-early, limit)
+	if count <= 0 {
+		return 0
 	}
+	p.lacking = true
+	if s := &p.st.Shortage; p.now < s.Until {
+		p.spawnLater(s.Until)
+		return 0
+	}
+	count = max(min(count, maxInFlight-p.counts.inFlight), 0)
+	for range count {
+		if g := p.takeVacancy(list); g != 0 && p.st.Upgrade.Phase == Running {
+			p.spawn(g)
+		} else {
+			p.spawn(generation)
+		}
+	}
+	return count
+}
+
+// spawnLater sets the time for a place that has to wait.
+func (p *Pool) spawnLater(at Time) {
+	if p.spawnAt == 0 || at < p.spawnAt {
+		p.spawnAt = at
+	}
+}
+
+// trimVacancies drops the latest of those vacancies that are more than
+// missing, and counts those whose time has not come.
+func (p *Pool) trimVacancies(list *[]Vacancy, missing int) (early int) {
+	keep := max(missing, 0)
 	for i, v := range *list {
-		if v.NotBefore > p.now {
-			return slices.Clone((*list)[:i]), len(*list) - i
+		if v.Places > keep {
+			(*list)[i].Places = keep
+			p.touchState()
+		}
+		v = (*list)[i]
+		keep -= v.Places
+		if v.NotBefore > p.now && v.Places > 0 {
+			early += v.Places
+			p.spawnLater(v.NotBefore)
 		}
 	}
-	return slices.Clone(*list), 0
+	*list = slices.DeleteFunc(*list, func(v Vacancy) bool { return v.Places == 0 })
+	return early
 }
 
-// taken drops the first count vacancies: workers were spawned there.
-func (p *Pool) taken(list *[]Vacancy, count int) {
-	if count > 0 {
-		*list = slices.Clone((*list)[count:])
+// takeVacancy takes the first vacancy whose time has come, if there is one,
+// and returns the generation of the worker that was there, or 0.
+func (p *Pool) takeVacancy(list *[]Vacancy) (generation int) {
+	if len(*list) == 0 || (*list)[0].NotBefore > p.now {
+		return 0
+	}
+	v := &(*list)[0]
+	generation = v.Generation
+	if v.Places--; v.Places == 0 {
+		*list = (*list)[1:]
 	}
 	p.touchState()
+	return generation
 }
 
 // vacate frees the place of a worker that has ended, or is at fault. It is
-// refilled at once when the worker lived long enough.
+// refilled at once when the worker lived long enough. Places of one generation
+// that have to wait are one vacancy: they are refilled together, when it is
+// not too early for any of them, so that what is saved stays small.
 func (p *Pool) vacate(w *Worker, at Time) {
-	v := Vacancy{NotBefore: p.now, Generation: w.Generation}
-	if at-w.StartedAt < p.set.Seconds {
-		v.NotBefore = max(p.now, w.StartedAt+p.backoff(p.streak(w).Count))
-	}
+	list := &p.st.Vacancies
 	if p.isNew(w) {
-		p.st.Upgrade.Vacancies = append(p.st.Upgrade.Vacancies, v)
-	} else {
-		p.st.Vacancies = append(p.st.Vacancies, v)
+		list = &p.st.Upgrade.Vacancies
 	}
+	v := Vacancy{Generation: w.Generation, Places: 1}
+	if at-w.StartedAt < p.set.Seconds {
+		v.NotBefore = w.StartedAt + p.backoff(p.streak(w).Count)
+	}
+	same := func(o Vacancy) bool {
+		return o.Generation == v.Generation && (o.NotBefore == 0) == (v.NotBefore == 0)
+	}
+	if i := slices.IndexFunc(*list, same); i >= 0 {
+		(*list)[i].Places++
+		(*list)[i].NotBefore = max((*list)[i].NotBefore, v.NotBefore)
+	} else {
+		*list = append(*list, v)
+	}
+	slices.SortStableFunc(*list, func(a, b Vacancy) int { return cmp.Compare(a.NotBefore, b.NotBefore) })
 	p.touchState()
 }
 
@@ -151,71 +183,4 @@ func (p *Pool) backoff(k int) Time {
 // are left.
 func (p *Pool) givenUp() bool {
 	return p.set.Retries != Forever && p.st.Failures.Count >= p.set.Retries
-}
-
-func (p *Pool) shortNow() bool {
-	return p.st.Shortage.Since != 0 && p.now < p.st.Shortage.Until
-}
-
-// order says which workers go first.
-type order bool
-
-const (
-	youngest order = true
-	oldest   order = false
-)
-
-// retireSome retires up to count of the workers that f accepts.
-func (p *Pool) retireSome(count int, which order, f func(*Worker) bool) {
-	if count <= 0 {
-		return
-	}
-	list := p.pick(f)
-	if which == youngest {
-		slices.Reverse(list)
-	}
-	for _, w := range list[:min(count, len(list))] {
-		p.retire(w)
-	}
-}
-
-// retire asks a worker to end gracefully.
-func (p *Pool) retire(w *Worker) { p.advance(w, Draining) }
-
-// advance takes a worker to a later phase and sends it the signal of that
-// phase, or leaves that to the answer of its spawn.
-func (p *Pool) advance(w *Worker, to Phase) {
-	if w.Phase >= to {
-		return
-	}
-	w.Phase, w.SignalAt = to, 0
-	p.touch(w)
-	if w.PID != 0 {
-		p.send(w)
-	}
-}
-
-// send sends the signal of the worker's phase.
-func (p *Pool) send(w *Worker) {
-	w.SignalAt = p.now
-	p.touch(w)
-	s := Send{Serial: w.Serial}
-	kind := NoteRetired
-	switch w.Phase {
-	case Draining:
-		s.Signal, s.Level = p.gracefulSignal(), LevelRetire
-	case Stopping:
-		s.Signal, s.Level, s.Group, kind = SigTerm, LevelTerm, true, NoteStopped
-	case Killed:
-		s.Signal, s.Level, s.Group, kind = SigKill, LevelKill, true, NoteKilled
-	}
-	p.do(s)
-	p.noteOf(kind, w)
-}
-
-func (p *Pool) gracefulSignal() Signal {
-	if p.st.Stop.Signal != 0 {
-		return p.st.Stop.Signal
-	}
-	return p.set.GracefulSignal
 }

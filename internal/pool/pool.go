@@ -8,12 +8,14 @@
 // events.go has one method for each thing that can happen. After each of them
 // settle compares what is with what is wanted and closes the gap: stop.go on
 // the way out, upgrade.go while an upgrade runs, fill.go otherwise.
-// deadlines.go holds what happens when nothing happens. state.go is all that
-// there is to remember, as plain data that a later pool can be made from.
+// workers.go counts workers and takes them from phase to phase, deadlines.go
+// holds what happens when nothing happens. state.go is all that there is to
+// remember, as plain data that restore.go makes a later pool from.
 // docs/states.md has the table of every state and every event.
 package pool
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -77,14 +79,20 @@ type Pool struct {
 	set     Settings
 	st      State
 	workers map[uint64]*Worker
-	serials []uint64 // of workers, ascending: the order of spawning
-	next    uint64   // serial of the next worker
+	order   []*Worker // the same, by serial: in the order of spawning
+	next    uint64    // serial of the next worker
 	now     Time
 
+	counts  counts
+	indexes indexes
+	timers  timers
+
 	out     Output
-	dirty   map[uint64]bool // workers to save
+	dirty   map[uint64]bool // workers to save; true: its ACK is new
 	changed bool            // the state is to be saved
 	waiting int             // draining workers that the upgrade was last said to wait for
+	spawnAt Time            // when a place that has to wait is filled; 0: none has to
+	lacking bool            // a worker is missing that a shortage may keep from us
 }
 
 // New makes the pool of a first start: number workers are wanted and none
@@ -93,12 +101,14 @@ func New(set Settings, number int, next uint64) *Pool {
 	return &Pool{
 		set: set, next: next,
 		st:      State{Number: number, Generation: 1, Good: 1},
-		workers: map[uint64]*Worker{}, dirty: map[uint64]bool{}, changed: true,
+		workers: map[uint64]*Worker{}, counts: counts{of: map[int]tally{}},
+		dirty: map[uint64]bool{}, changed: true,
 	}
 }
 
-// Output is what one step asks for: first the saves, then the actions in their
-// order. The slices are valid until the next step.
+// Output is what one step asks for: first the saves, then the actions, each in
+// their order. Whoever carries it out may be killed at any point of it. The
+// slices are valid until the next step.
 type Output struct {
 	Saves   []Save
 	Actions []Action
@@ -154,103 +164,55 @@ func (p *Pool) begin(now Time) {
 	p.out = Output{Actions: p.out.Actions[:0], Notes: p.out.Notes[:0], Saves: p.out.Saves[:0]}
 }
 
-// finish settles and closes a step.
+// finish settles and closes a step. ACKs are saved first, so that no worker is
+// ever given up for a successor that the next master takes for unACKed.
 func (p *Pool) finish() *Output {
 	p.settle()
+	serials := slices.Sorted(maps.Keys(p.dirty))
+	for _, serial := range serials {
+		if p.dirty[serial] && p.workers[serial].Phase == Ready {
+			p.saveWorker(serial)
+		}
+	}
 	if p.changed {
 		p.changed = false
 		st := p.st
 		p.out.Saves = append(p.out.Saves, Save{State: &st})
 	}
-	if len(p.dirty) > 0 {
-		for _, serial := range p.serials {
-			if p.dirty[serial] {
-				w := *p.workers[serial]
-				p.out.Saves = append(p.out.Saves, Save{Worker: &w})
-			}
+	for _, serial := range serials {
+		if _, left := p.dirty[serial]; left {
+			p.saveWorker(serial)
 		}
-		clear(p.dirty)
 	}
 	return &p.out
 }
 
+func (p *Pool) saveWorker(serial uint64) {
+	w := *p.workers[serial]
+	p.out.Saves = append(p.out.Saves, Save{Worker: &w})
+	delete(p.dirty, serial)
+}
+
 // settle closes the gap between what is and what is wanted.
 func (p *Pool) settle() {
+	p.spawnAt, p.lacking = 0, false
 	if p.st.Stop.Level > 0 {
 		p.settleStop()
 		return
 	}
-	if p.st.Upgrade.Phase == Running {
-		p.settleUpgrade()
+	for p.st.Upgrade.Phase == Running && p.settleUpgrade() {
+		// it has ended, and another one may have begun
 	}
 	if p.st.Upgrade.Phase != Running {
 		p.settleFill()
 	}
+	if p.st.Shortage.Since != 0 && !p.lacking && p.counts.inFlight == 0 {
+		p.st.Shortage = Shortage{} // nothing is wanted any more that it could keep from us
+		p.touchState()
+	}
 }
 
 func (p *Pool) do(a Action)              { p.out.Actions = append(p.out.Actions, a) }
-func (p *Pool) touch(w *Worker)          { p.dirty[w.Serial] = true }
 func (p *Pool) touchState()              { p.changed = true }
 func (p *Pool) note(n Note)              { p.out.Notes = append(p.out.Notes, n) }
 func (p *Pool) noteOf(k Kind, w *Worker) { p.note(Note{Kind: k, Worker: *w}) }
-
-// each calls f for every worker in the order of spawning.
-func (p *Pool) each(f func(*Worker)) {
-	for _, serial := range p.serials {
-		f(p.workers[serial])
-	}
-}
-
-// pick returns the workers that f accepts, in the order of spawning.
-func (p *Pool) pick(f func(*Worker) bool) []*Worker {
-	var list []*Worker
-	p.each(func(w *Worker) {
-		if f(w) {
-			list = append(list, w)
-		}
-	})
-	return list
-}
-
-// remove drops a worker that is gone.
-func (p *Pool) remove(w *Worker) {
-	delete(p.workers, w.Serial)
-	delete(p.dirty, w.Serial)
-	if i, ok := slices.BinarySearch(p.serials, w.Serial); ok {
-		p.serials = slices.Delete(p.serials, i, i+1)
-	}
-	p.do(Forget{w.Serial})
-}
-
-// spawn orders one more worker of a generation.
-func (p *Pool) spawn(generation int) {
-	w := &Worker{
-		Serial: p.next, Generation: generation, Index: p.freeIndex(),
-		Phase: Starting, OrderedAt: p.now,
-	}
-	p.next++
-	p.workers[w.Serial] = w
-	p.serials = append(p.serials, w.Serial)
-	p.do(Spawn{w.Serial, w.Generation, w.Index})
-}
-
-// freeIndex is the lowest number that no worker has.
-func (p *Pool) freeIndex() int {
-	used := make([]bool, len(p.workers)+1)
-	for _, w := range p.workers {
-		if w.Index < len(used) {
-			used[w.Index] = true
-		}
-	}
-	return slices.Index(used, false)
-}
-
-func (p *Pool) inFlight() int {
-	n := 0
-	for i := len(p.serials) - 1; i >= 0; i-- {
-		if p.workers[p.serials[i]].PID == 0 {
-			n++
-		}
-	}
-	return n
-}

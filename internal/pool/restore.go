@@ -3,6 +3,7 @@
 package pool
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -21,54 +22,68 @@ type Child struct {
 	Saved      *Worker // what a dead master saved of it, or nil
 }
 
-// Restore makes a pool that goes on where the one of a dead master was. Begun
-// must be its first event, in one step with all that has happened meanwhile.
+// Restore makes a pool that goes on where the one of a dead master was. st must
+// have passed Check. Begun must be the first event, in one step with all that
+// has happened meanwhile.
 func Restore(set Settings, st State, children []Child, next uint64) *Pool {
 	p := New(set, st.Number, next)
 	p.st = st
-	for _, c := range children {
-		p.adopt(c)
+	p.adopt(children)
+	if p.st.Upgrade.Phase == Running && p.counts.of[p.st.Upgrade.Generation].ready > 0 {
+		p.st.Upgrade.FirstAck = true // the ACK was saved, what follows from it maybe not
 	}
 	return p
 }
 
 // Rebuild makes a pool from what exists alone, when nothing else can be
-// trusted: the generation with the most ready workers is the good one.
+// trusted: the generation with the most ready workers is the good one. Begun
+// must be the first event, as for Restore.
 func Rebuild(set Settings, number int, children []Child, next uint64) *Pool {
 	p := New(set, number, next)
-	ready := map[int]int{}
-	for _, c := range children {
-		c.Saved = nil
-		p.adopt(c)
-		p.st.Generation = max(p.st.Generation, c.Generation)
-		if c.ReadyAt != 0 && c.Level == LevelNone {
-			ready[c.Generation]++
-		}
+	for i := range children {
+		children[i].Saved = nil
+	}
+	p.adopt(children)
+	for _, w := range p.order {
+		p.st.Generation = max(p.st.Generation, w.Generation)
 	}
 	p.st.Good = p.st.Generation
-	for g, count := range ready {
-		if count > ready[p.st.Good] || count == ready[p.st.Good] && g < p.st.Good {
+	for g := range p.counts.of {
+		ready, most := p.ReadyOf(g), p.ReadyOf(p.st.Good)
+		if ready > most || ready == most && ready > 0 && g < p.st.Good {
 			p.st.Good = g
 		}
 	}
 	if p.st.Good != p.st.Generation {
 		p.st.Upgrade = Upgrade{Phase: Aborted, Generation: p.st.Generation, Reason: "the state of the master was lost"}
+		p.record(Aborted, p.st.Upgrade.Reason)
 	}
 	return p
 }
 
-// adopt adds a worker that exists. The keeper's word about what it is and what
-// it was sent counts; what was saved says what was meant to happen.
-func (p *Pool) adopt(c Child) {
+// adopt takes in the workers that exist.
+func (p *Pool) adopt(children []Child) {
+	children = slices.SortedFunc(slices.Values(children), func(a, b Child) int { return cmp.Compare(a.Serial, b.Serial) })
+	for _, c := range children {
+		w := p.workerOf(c)
+		p.indexes.mark(w.Index)
+		p.add(w)
+		p.dirty[w.Serial] = w.Phase == Ready
+	}
+}
+
+// workerOf makes a worker of one that exists. The keeper's word about what it
+// is and what it was sent counts; what was saved says what was meant to happen.
+func (p *Pool) workerOf(c Child) *Worker {
 	w := &Worker{OrderedAt: c.OrderedAt, Phase: Starting, ReadyAt: c.ReadyAt}
-	if c.Saved != nil {
+	if c.Saved != nil && c.Saved.Phase >= Starting && c.Saved.Phase <= Killed {
 		*w = *c.Saved
 	} else if c.ReadyAt != 0 {
 		w.Phase = Ready
 	}
 	w.Serial, w.Generation, w.Index = c.Serial, c.Generation, c.Index
 	w.PID, w.StartedAt = c.PID, c.StartedAt
-	sent := [...]Phase{LevelNone: Starting, LevelRetire: Draining, LevelTerm: Stopping, LevelKill: Killed}[c.Level]
+	sent := [...]Phase{LevelNone: Starting, LevelRetire: Draining, LevelTerm: Stopping, LevelKill: Killed}[min(max(c.Level, LevelNone), LevelKill)]
 	w.SignalAt = 0
 	if sent >= w.Phase && sent >= Draining {
 		w.Phase, w.SignalAt = sent, c.SignalAt
@@ -76,23 +91,25 @@ func (p *Pool) adopt(c Child) {
 	if w.Phase == Starting && p.set.AckManual {
 		w.Uncertain = true
 	}
-	p.workers[w.Serial] = w
-	p.serials = append(p.serials, w.Serial)
-	slices.Sort(p.serials)
-	p.touch(w)
+	return w
 }
 
 // Check tells what cannot be in a state that a pool has saved.
 func (st *State) Check() error {
+	u := &st.Upgrade
 	switch {
 	case st.Number < 1:
 		return fmt.Errorf("%d workers are wanted", st.Number)
 	case st.Good < 1 || st.Generation < st.Good:
 		return fmt.Errorf("generation %d is newer than the newest, %d", st.Good, st.Generation)
-	case st.Upgrade.Phase < Idle || st.Upgrade.Phase > Superseded:
-		return fmt.Errorf("there is no phase %d of an upgrade", st.Upgrade.Phase)
+	case u.Phase < Idle || u.Phase >= Superseded:
+		return fmt.Errorf("an upgrade is never in phase %d", int(u.Phase))
+	case u.Phase == Running && u.Generation != st.Generation:
+		return fmt.Errorf("an upgrade to generation %d runs, but the newest is %d", u.Generation, st.Generation)
 	case st.Stop.Level < LevelNone || st.Stop.Level > LevelKill:
-		return fmt.Errorf("there is no level %d of a stop", st.Stop.Level)
+		return fmt.Errorf("there is no level %d of a stop", int(st.Stop.Level))
+	case st.Failures.Count < 0 || u.Failures.Count < 0:
+		return fmt.Errorf("%d and %d failed starts in a row", st.Failures.Count, u.Failures.Count)
 	}
 	return nil
 }

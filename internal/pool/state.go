@@ -2,6 +2,11 @@
 
 package pool
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Phase is where a worker is in its life.
 type Phase int
 
@@ -14,8 +19,13 @@ const (
 	Killed   // was sent KILL
 )
 
+var phaseNames = [...]string{"starting", "ready", "draining", "stopping", "killed"}
+
 func (p Phase) String() string {
-	return [...]string{"starting", "ready", "draining", "stopping", "killed"}[p]
+	if p < 0 || int(p) >= len(phaseNames) {
+		return fmt.Sprintf("phase %d", int(p))
+	}
+	return phaseNames[p]
 }
 
 // Level is what a signal means to a worker's phase; the numbers are the
@@ -81,8 +91,13 @@ const (
 	Superseded // only of an older one, told to whoever waits for it
 )
 
+var upgradePhaseNames = [...]string{"idle", "running", "done", "aborted", "superseded"}
+
 func (p UpgradePhase) String() string {
-	return [...]string{"idle", "running", "done", "aborted", "superseded"}[p]
+	if p < 0 || int(p) >= len(upgradePhaseNames) {
+		return fmt.Sprintf("upgrade phase %d", int(p))
+	}
+	return upgradePhaseNames[p]
 }
 
 // Upgrade is the newest upgrade.
@@ -95,6 +110,7 @@ type Upgrade struct {
 	Vacancies   []Vacancy    `json:"vacancies"`
 	Again       bool         `json:"again"` // HUP came meanwhile
 	AgainFleet  bool         `json:"again_fleet"`
+	Failure     string       `json:"failure"`      // the last failed start of the new generation
 	Reason      string       `json:"reason"`       // why it was aborted
 	SpawnFailed bool         `json:"spawn_failed"` // its program could not be started at all
 }
@@ -111,39 +127,49 @@ type Outcome struct {
 // once a round: a failure counts only when its worker was ordered after the
 // last counted one was seen. Serials tell before from after, because a death
 // and its replacement may have the same time.
+//
+// An ACK sets the count to 0, but what it has forgiven comes back when its
+// worker dies on trial: a program that ACKs and dies must not be tried for ever.
 type Streak struct {
-	Count    int    `json:"count"`
-	Counted  uint64 `json:"counted"`  // first serial after the last counted failure
-	Last     uint64 `json:"last"`     // first serial after the last failure of any kind
-	Forgiven int    `json:"forgiven"` // the count that an ACK set to 0, should it prove worthless
+	Count      int    `json:"count"`
+	Counted    uint64 `json:"counted"`     // first serial after the last counted failure
+	Last       uint64 `json:"last"`        // first serial after the last failure of any kind
+	Forgiven   int    `json:"forgiven"`    // what ACKs have set to 0 that were on trial
+	Forgiver   uint64 `json:"forgiver"`    // the last worker whose ACK did
+	ForgivenAt Time   `json:"forgiven_at"` // when
 }
 
 // failed takes note of a failed start; next is the serial of the next worker.
-// A worker that dies on trial takes back what its ACK, or that of another one
-// which nobody has outlived its trial since, had forgiven.
-func (s *Streak) failed(serial, next uint64, onTrial, proven bool) {
-	if serial >= s.Counted {
-		if onTrial && !proven {
-			s.Count = max(s.Count, s.Forgiven)
-		}
+func (s *Streak) failed(w *Worker, next uint64) {
+	if w.Phase == Ready && w.Serial == s.Forgiver {
+		s.Count += s.Forgiven
+		s.Forgiven, s.Forgiver = 0, 0
+	}
+	if w.Serial >= s.Counted {
 		s.Count++
 		s.Counted = next
-		s.Forgiven = 0
 	}
 	s.Last = next
 }
 
-// acked takes note of an ACK.
-func (s *Streak) acked(serial uint64) {
-	if s.Count > 0 && serial >= s.Last {
-		s.Forgiven, s.Count = s.Count, 0
+// acked takes note of an ACK, and tells whether it changed anything.
+func (s *Streak) acked(w *Worker, trial Time) bool {
+	if s.Count == 0 || w.Serial < s.Last {
+		return false
 	}
+	if w.ReadyAt-s.ForgivenAt >= trial {
+		s.Forgiven = 0 // whose ACK it was has outlived its trial
+	}
+	s.Forgiven += s.Count
+	s.Count, s.Forgiver, s.ForgivenAt = 0, w.Serial, w.ReadyAt
+	return true
 }
 
-// Vacancy is a place that may not be filled before a time.
+// Vacancy is places that may not be filled before a time; 0 is any time.
 type Vacancy struct {
+	Places     int  `json:"places"`
 	NotBefore  Time `json:"not_before"`
-	Generation int  `json:"generation"` // of the worker that was there
+	Generation int  `json:"generation"` // of the workers that were there
 }
 
 // Shortage is a lack of the system's resources that keeps us from spawning.
@@ -178,8 +204,10 @@ func (p *Pool) Settings() Settings { return p.set }
 
 // Workers returns copies of all workers in the order of spawning.
 func (p *Pool) Workers() []Worker {
-	list := make([]Worker, 0, len(p.serials))
-	p.each(func(w *Worker) { list = append(list, *w) })
+	list := make([]Worker, 0, len(p.order))
+	for _, w := range p.order {
+		list = append(list, *w)
+	}
 	return list
 }
 
@@ -189,13 +217,10 @@ func (p *Pool) Next() uint64 { return p.next }
 // Unanswered tells whether a spawn with a serial below this one has not been
 // answered yet.
 func (p *Pool) Unanswered(below uint64) bool {
-	for _, w := range p.workers {
-		if w.PID == 0 && w.Serial < below {
-			return true
-		}
-	}
-	return false
+	return p.counts.inFlight > 0 && slices.ContainsFunc(p.order, func(w *Worker) bool {
+		return w.PID == 0 && w.Serial < below
+	})
 }
 
 // ReadyOf counts the ready workers of a generation.
-func (p *Pool) ReadyOf(generation int) int { return p.census(generation).ready }
+func (p *Pool) ReadyOf(generation int) int { return p.counts.of[generation].ready }

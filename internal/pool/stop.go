@@ -26,23 +26,25 @@ func (p *Pool) stop(level Level, why string) {
 }
 
 // settleStop gets every worker to where the stop has come, and ends when none
-// is left.
+// is left, or after QUIT when no spawn is under way.
 func (p *Pool) settleStop() {
 	s := &p.st.Stop
 	phase := [...]Phase{LevelRetire: Draining, LevelTerm: Stopping, LevelKill: Killed}[s.Level]
-	if s.Quit {
-		p.each(func(w *Worker) {
-			if w.PID == 0 { // gets its QUIT when its spawn is answered
-				p.advance(w, Draining)
-			}
-		})
-		if p.inFlight() == 0 {
-			p.out.End = &End{Reason: s.Reason}
-		}
-		return
+	for _, w := range p.order {
+		p.advance(w, phase)
 	}
-	p.each(func(w *Worker) { p.advance(w, phase) })
-	if len(p.workers) == 0 {
+	if len(p.order) == 0 || s.Quit && p.counts.inFlight == 0 {
 		p.out.End = &End{Reason: s.Reason}
+	}
+}
+
+// signalLeaving sends one more signal to those of the workers asked to end
+// that f accepts. It is for the signal that all workers are to get: the others
+// get it as they are asked to end.
+func (p *Pool) signalLeaving(f func(*Worker) bool, sig Signal) {
+	for _, w := range p.order {
+		if !w.serving() && w.PID != 0 && f(w) {
+			p.do(Send{Serial: w.Serial, Signal: sig})
+		}
 	}
 }

@@ -13,34 +13,42 @@ func (p *Pool) startUpgrade(fleet bool) {
 	if u := p.st.Upgrade; u.Phase == Running {
 		p.record(Superseded, fmt.Sprintf("superseded by generation %d", p.st.Generation+1))
 		p.note(Note{Kind: NoteSuperseded, Generation: u.Generation, Text: fmt.Sprintf("generation %d is superseded by %d", u.Generation, p.st.Generation+1)})
-		p.retireSome(len(p.workers), oldest, func(w *Worker) bool {
-			return w.Phase == Starting && w.Generation == u.Generation
-		})
+		p.retireStarting(u.Generation)
 	}
 	p.st.Generation++
 	p.st.Upgrade = Upgrade{Phase: Running, Generation: p.st.Generation, Fleet: fleet}
+	if s := &p.st.Shortage; s.Since != 0 {
+		s.Since = p.now // what came before is not held against this upgrade
+	}
 	p.waiting = 0
 	p.touchState()
 	p.do(Renew{})
 	p.note(Note{Kind: NoteUpgrade, Generation: p.st.Generation, Text: fmt.Sprintf("upgrading to generation %d", p.st.Generation)})
 }
 
-// settleUpgrade takes the upgrade as far as it goes now.
-func (p *Pool) settleUpgrade() {
+// retireStarting retires the workers of a generation that will not be needed
+// before they are ready. An overdue one may be serving, so it stays.
+func (p *Pool) retireStarting(generation int) {
+	p.retireSome(p.census(generation).starting, oldest, func(w *Worker) bool {
+		return w.starts() && w.Generation == generation
+	})
+}
+
+// settleUpgrade takes the upgrade as far as it goes now, and tells whether that
+// was its end.
+func (p *Pool) settleUpgrade() (ended bool) {
 	u, n := &p.st.Upgrade, p.st.Number
 	if reason := p.whyAbort(); reason != "" {
 		p.abort(reason)
-		return
+		return true
 	}
 	isOld := func(w *Worker) bool { return w.Generation != u.Generation }
-	isNew := func(w *Worker) bool { return w.Generation == u.Generation }
-	p.trimNew(isNew)
+	p.trim(u.Generation)
 	c := p.census(u.Generation)
 	if c.ready >= n {
-		p.retireSome(len(p.workers), oldest, func(w *Worker) bool { return w.serving() && isOld(w) })
-		p.retireSome(len(p.workers), oldest, (*Worker).overdue)
+		p.retireSome(len(p.order), oldest, func(w *Worker) bool { return isOld(w) || w.overdue() })
 		p.finishUpgrade()
-		return
+		return true
 	}
 	spare := c.otherReady + c.ready - n
 	if u.Fleet {
@@ -52,27 +60,18 @@ func (p *Pool) settleUpgrade() {
 	})
 	p.replaceOld()
 	p.spawnNew()
-}
-
-// trimNew retires what is too much of the new generation since fewer workers
-// are wanted.
-func (p *Pool) trimNew(isNew func(*Worker) bool) {
-	c := p.census(p.st.Upgrade.Generation)
-	excess := c.ready + c.starting - p.st.Number
-	p.retireSome(min(excess, c.starting), youngest, func(w *Worker) bool { return w.starts() && isNew(w) })
-	p.retireSome(min(excess-c.starting, c.ready), youngest, func(w *Worker) bool { return w.Phase == Ready && isNew(w) })
+	return false
 }
 
 // replaceOld fills the place of an old worker that died with its own
 // generation, until the new one has shown that it can start.
 func (p *Pool) replaceOld() {
-	u := &p.st.Upgrade
-	c := p.census(u.Generation)
+	c := p.census(p.st.Upgrade.Generation)
 	missing := p.st.Number - c.otherReady - c.otherStarting - c.ready
-	if u.FirstAck {
+	if p.st.Upgrade.FirstAck {
 		missing = 0
 	}
-	p.fill(missing, census{ready: c.otherReady + c.ready, starting: c.otherStarting})
+	p.fill(missing)
 }
 
 // spawnNew starts workers of the new generation: all in a fleet upgrade, as
@@ -80,27 +79,16 @@ func (p *Pool) replaceOld() {
 func (p *Pool) spawnNew() {
 	u := &p.st.Upgrade
 	c := p.census(u.Generation)
-	want := p.st.Number - c.ready - c.starting
-	free, early := p.places(&u.Vacancies, want)
-	count := want - early
-	if p.shortNow() {
-		return
-	}
+	missing, limit := p.st.Number-c.ready-c.starting, unlimited
 	if !u.Fleet {
-		count = min(count, p.set.MaxUnacked-c.starting)
+		limit = p.set.MaxUnacked - c.starting
 		if extra := p.set.MaxUpgradeAdditional; extra > 0 {
-			room := p.st.Number + extra - c.processes
-			p.noteWaiting(count, room, c.draining)
-			count = min(count, room)
+			room := p.st.Number + extra - c.processes()
+			p.noteWaiting(min(missing, limit), room, c.draining)
+			limit = min(limit, room)
 		}
 	}
-	count = min(count, maxInFlight-p.inFlight())
-	for range count {
-		p.spawn(u.Generation)
-	}
-	if count > 0 {
-		p.taken(&u.Vacancies, min(count, len(free)))
-	}
+	p.fillPlaces(&u.Vacancies, missing, limit, u.Generation)
 }
 
 // noteWaiting tells, once for each number, that only draining workers are in
@@ -116,14 +104,16 @@ func (p *Pool) noteWaiting(count, room, draining int) {
 	p.waiting = waiting
 }
 
+// finishUpgrade makes the new generation the good one. The count of its failed
+// starts begins anew, but an ACK that has forgiven some is still on trial.
 func (p *Pool) finishUpgrade() {
 	u := &p.st.Upgrade
 	u.Phase = Done
 	p.record(Done, "")
-	u.Vacancies = nil
 	p.st.Good = u.Generation
-	p.st.Vacancies = nil
-	p.st.Failures = Streak{Counted: u.Failures.Counted, Last: u.Failures.Last, Forgiven: u.Failures.Forgiven + u.Failures.Count}
+	p.st.Failures = u.Failures
+	p.st.Failures.Count = 0
+	p.st.Vacancies, u.Vacancies = nil, nil
 	p.touchState()
 	p.note(Note{Kind: NoteDone, Generation: u.Generation, Text: fmt.Sprintf("generation %d serves", u.Generation)})
 	p.again()
@@ -134,10 +124,10 @@ func (p *Pool) whyAbort() string {
 	u := &p.st.Upgrade
 	if u.Failures.Count >= p.set.UpgradeRetries {
 		tries := "once"
-		if p.set.UpgradeRetries > 1 {
+		if u.Failures.Count > 1 {
 			tries = fmt.Sprintf("%d times", u.Failures.Count)
 		}
-		return fmt.Sprintf("%s; tried %s", p.st.LastFailure.Text, tries)
+		return fmt.Sprintf("%s; tried %s", u.Failure, tries)
 	}
 	if s := p.st.Shortage; s.Since != 0 && p.now >= s.Since+p.set.AckTimeout {
 		return fmt.Sprintf("%s, for %v", s.What, p.now-s.Since)
@@ -146,18 +136,14 @@ func (p *Pool) whyAbort() string {
 }
 
 // abort gives the upgrade up. What is not ready of the new generation is
-// stopped; what is ready serves until the good generation has replaced it.
+// retired; what is ready serves until the good generation has replaced it.
 func (p *Pool) abort(reason string) {
 	u := &p.st.Upgrade
 	u.Phase, u.Reason = Aborted, reason
 	p.record(Aborted, reason)
 	u.Vacancies = nil
 	p.touchState()
-	for _, w := range p.pick(func(w *Worker) bool {
-		return w.Phase == Starting && w.Generation == u.Generation
-	}) {
-		p.advance(w, Stopping)
-	}
+	p.retireStarting(u.Generation)
 	p.note(Note{Kind: NoteAborted, Generation: u.Generation, Text: fmt.Sprintf("the upgrade to generation %d was given up: %s", u.Generation, reason), Error: true})
 	p.again()
 }
@@ -166,7 +152,6 @@ func (p *Pool) abort(reason string) {
 func (p *Pool) again() {
 	if u := p.st.Upgrade; u.Again {
 		p.startUpgrade(u.AgainFleet)
-		p.settleUpgrade()
 	}
 }
 
