@@ -119,6 +119,10 @@ func setup(t *testing.T, env *testscript.Env) error {
 	env.Setenv("PATH", binaries+string(filepath.ListSeparator)+env.Getenv("PATH"))
 	env.Setenv("GORACE", os.Getenv("GORACE"))
 	env.Setenv("HOME", env.WorkDir)
+	// Workers of other users must be able to reach the control socket.
+	if err := os.Chmod(filepath.Dir(env.WorkDir), 0o711); err != nil {
+		return err
+	}
 	f := newFixture(t, env)
 	env.Values[fixtureKey{}] = f
 	env.Defer(f.close)

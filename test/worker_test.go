@@ -142,6 +142,7 @@ func (p *workerPlan) serve() error {
 // announce sends the ACK, or what the plan has instead.
 func (p *workerPlan) announce() {
 	if p.gate != "" {
+		say("at the gate")
 		waitForFile(p.gate)
 	}
 	if p.uid != 0 {
