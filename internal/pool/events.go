@@ -142,8 +142,10 @@ func (e Exited) apply(p *Pool) {
 	case w.Phase == Ready && e.At-w.ReadyAt >= p.set.trial(), w.Phase == Starting && w.Uncertain:
 		p.note(Note{Kind: NoteDied, Worker: *w, Text: e.How, Warn: true})
 		p.vacate(w, e.At)
+	case w.Phase == Ready:
+		p.failed(w, e.At, e.How+" right after it was ready")
 	default:
-		p.failed(w, e.At, e.How)
+		p.failed(w, e.At, e.How+" before it was ready")
 	}
 }
 
@@ -260,7 +262,7 @@ func (p *Pool) failed(w *Worker, at Time, how string) {
 	p.vacate(w, at)
 	if p.givenUp() {
 		if !was {
-			p.note(Note{Kind: NoteGivenUp, Text: fmt.Sprintf("%d starts in a row failed; giving up but for one try every %v while a worker is ready", p.st.Failures.Count, giveUpPause), Error: true})
+			p.note(Note{Kind: NoteGivenUp, Text: fmt.Sprintf("%s; giving up, but for one try every %v while a worker is ready", failedStarts(p.st.Failures.Count), giveUpPause), Error: true})
 		}
 		p.st.TriedAt = p.now
 	}
@@ -268,15 +270,17 @@ func (p *Pool) failed(w *Worker, at Time, how string) {
 }
 
 func describeFailure(w *Worker, how string) string {
-	switch {
-	case w.PID == 0:
-		return how
-	case w.Phase == Ready:
-		how += " right after it was ready"
-	default:
-		how += " before it was ready"
+	if w.PID == 0 {
+		return how // it was no process yet
 	}
 	return fmt.Sprintf("worker %d (index %d, generation %d) %s", w.PID, w.Index, w.Generation, how)
+}
+
+func failedStarts(k int) string {
+	if k == 1 {
+		return "a start failed"
+	}
+	return fmt.Sprintf("%d starts in a row failed", k)
 }
 
 // short takes note that the system lacks something that spawning needs.

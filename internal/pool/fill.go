@@ -30,7 +30,7 @@ func (p *Pool) settleFill() {
 	}
 	p.fill(n - c.ready - c.starting)
 	if p.givenUp() && len(p.workers) == 0 {
-		p.out.End = &End{Status: 1, Reason: fmt.Sprintf("no worker is left and %d starts in a row failed, the last: %s", p.st.Failures.Count, p.st.LastFailure.Text)}
+		p.out.End = &End{Status: 1, Reason: fmt.Sprintf("no worker is left and %s; the last: %s", failedStarts(p.st.Failures.Count), p.st.LastFailure.Text)}
 	}
 }
 
@@ -50,13 +50,13 @@ func (p *Pool) trim(generation int) {
 // old ones. Once spawning was given up it tries one at a time, as long as
 // somebody serves; an overdue worker may.
 func (p *Pool) fill(missing int) {
-	if !p.givenUp() {
+	if !p.givenUp() || missing <= 0 {
 		p.fillPlaces(&p.st.Vacancies, missing, unlimited, p.st.Good)
 		return
 	}
 	all, try := p.counts.all, p.st.TriedAt+giveUpPause
 	switch {
-	case missing <= 0 || all.ready+p.counts.overdue == 0 || p.oldStarting() > 0:
+	case all.ready+p.counts.overdue == 0 || p.oldStarting() > 0:
 		return
 	case p.now < try:
 		p.spawnLater(try)
@@ -65,7 +65,7 @@ func (p *Pool) fill(missing int) {
 	if p.fillPlaces(&p.st.Vacancies, missing, 1, p.st.Good) > 0 {
 		p.st.TriedAt = p.now
 		p.touchState()
-		p.note(Note{Kind: NoteGivenUp, Text: fmt.Sprintf("trying once more after %d failed starts; the last: %s", p.st.Failures.Count, p.st.LastFailure.Text), Error: true})
+		p.note(Note{Kind: NoteGivenUp, Text: fmt.Sprintf("trying once more, though %s; the last: %s", failedStarts(p.st.Failures.Count), p.st.LastFailure.Text), Error: true})
 	}
 }
 
@@ -81,8 +81,11 @@ func (p *Pool) oldStarting() int {
 // is too early, and returns how many. In an upgrade the successor of a dead
 // worker is of its generation.
 func (p *Pool) fillPlaces(list *[]Vacancy, missing, limit, generation int) int {
-	early := p.trimVacancies(list, missing)
+	early, next := p.trimVacancies(list, missing)
 	count := min(missing-early, limit)
+	if early > 0 && limit > count {
+		p.spawnLater(next)
+	}
 	if count <= 0 {
 		return 0
 	}
@@ -110,23 +113,25 @@ func (p *Pool) spawnLater(at Time) {
 }
 
 // trimVacancies drops the latest of those vacancies that are more than
-// missing, and counts those whose time has not come.
-func (p *Pool) trimVacancies(list *[]Vacancy, missing int) (early int) {
+// missing, and counts those whose time has not come; next is the first of them.
+func (p *Pool) trimVacancies(list *[]Vacancy, missing int) (early int, next Time) {
 	keep := max(missing, 0)
-	for i, v := range *list {
+	for i := range *list {
+		v := &(*list)[i]
 		if v.Places > keep {
-			(*list)[i].Places = keep
+			v.Places = keep
 			p.touchState()
 		}
-		v = (*list)[i]
 		keep -= v.Places
-		if v.NotBefore > p.now && v.Places > 0 {
+		if v.Places > 0 && v.NotBefore > p.now {
+			if early == 0 {
+				next = v.NotBefore
+			}
 			early += v.Places
-			p.spawnLater(v.NotBefore)
 		}
 	}
 	*list = slices.DeleteFunc(*list, func(v Vacancy) bool { return v.Places == 0 })
-	return early
+	return early, next
 }
 
 // takeVacancy takes the first vacancy whose time has come, if there is one,

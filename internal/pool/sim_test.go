@@ -3,7 +3,6 @@
 package pool
 
 import (
-	"testing"
 	"time"
 
 	"pgregory.net/rapid"
@@ -244,25 +243,4 @@ func (w *world) checkSettled() {
 	if ready != st.Number {
 		w.fail("%d of %d are ready", ready, st.Number)
 	}
-}
-
-// TestSimulation lets everything go wrong, and checks that what must never
-// happen does not; then all goes well, and everything must settle.
-func TestSimulation(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, drawSettings(t), rapid.IntRange(1, 5).Draw(t, "n"))
-		for range rapid.IntRange(5, 120).Draw(t, "faults") {
-			anyFault(t, faults).do(w)
-		}
-		if rapid.IntRange(0, 3).Draw(t, "end") == 0 {
-			for range rapid.IntRange(1, 4).Draw(t, "ends") {
-				anyFault(t, ends).do(w)
-				for range rapid.IntRange(0, 8).Draw(t, "faults") {
-					anyFault(t, faults).do(w)
-				}
-			}
-		}
-		w.calm()
-		w.checkSettled()
-	})
 }

@@ -19,7 +19,7 @@ func (p *Pool) stop(level Level, why string) {
 	}
 	s.Level = level
 	p.note(Note{Kind: NoteStop, Text: [...]string{
-		LevelRetire: "asking all workers to end gracefully",
+		LevelRetire: "asking all workers to end",
 		LevelTerm:   "sending TERM to all workers",
 		LevelKill:   "killing all workers",
 	}[level] + ", for " + why})

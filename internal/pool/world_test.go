@@ -118,6 +118,7 @@ func (w *world) checkStep(before map[uint64]Worker, out *Output) {
 		w.fail("%d processes that are not draining for %d wanted", processes, st.Number)
 	}
 	w.checkAdditional(startedNew)
+	w.checkCounts()
 	if out.End != nil && len(w.p.workers) > 0 && !st.Stop.Quit {
 		w.fail("the end, but %d workers are left", len(w.p.workers))
 	}
@@ -137,6 +138,17 @@ func (w *world) checkAdditional(startedNew bool) {
 	}
 	if all > w.p.st.Number+extra {
 		w.fail("%d processes in an upgrade of %d workers with %d more at most", all, w.p.st.Number, extra)
+	}
+}
+
+// checkCounts counts all workers anew.
+func (w *world) checkCounts() {
+	anew := counts{of: map[int]tally{}}
+	for _, o := range w.p.workers {
+		anew.add(o, 1)
+	}
+	if diff := cmp.Diff(anew, w.p.counts, cmp.AllowUnexported(counts{}, tally{})); diff != "" {
+		w.fail("the counts are wrong: %s", diff)
 	}
 }
 
