@@ -97,6 +97,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"answer":     cmdAnswer,     // answer TAG: wait for the last line, print them all
 
 	"signal":    cmdSignal,    // signal SIGNAL PROCESS…
+	"insist":    cmdInsist,    // insist SIGNAL NAME REGEXP: send it until the log says so
 	"remember":  cmdRemember,  // remember VARIABLE PROCESS: put its pid into a variable
 	"gone":      cmdGone,      // gone PROCESS…: wait until they have ended
 	"alive":     cmdAlive,     // alive PROCESS…: they have not

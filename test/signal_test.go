@@ -4,6 +4,7 @@ package test
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -102,5 +103,23 @@ func cmdWaitAge(ts *testscript.TestScript, neg bool, args []string) {
 		age, err := procAge(pid)
 		ts.Check(err)
 		return age >= want, age.String()
+	})
+}
+
+// cmdInsist sends a signal until the log says that it was heard. Signals of one
+// kind that come too fast are one, signal(7), so three need not be three.
+func cmdInsist(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 3 && !neg, "insist SIGNAL NAME REGEXP")
+	d := fixtureOf(ts).daemon(ts, args[1])
+	re, err := regexp.Compile(args[2])
+	ts.Check(err)
+	sig := unix.SignalNum("SIG" + args[0])
+	last := time.Time{}
+	eventually(ts, fmt.Sprintf("%q in the log", args[2]), func() (bool, string) {
+		if time.Since(last) > 50*time.Millisecond {
+			last = time.Now()
+			ts.Check(syscall.Kill(d.cmd.Process.Pid, sig))
+		}
+		return re.MatchString(tail(d.log)), tail(d.log)
 	})
 }

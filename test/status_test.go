@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -24,7 +25,8 @@ func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // The terms of waitstatus: key, operator, value. The keys are those of facts;
-// ~ matches a regular expression.
+// ~ matches a regular expression. lacks=PID says that the status knows no such
+// worker (any more), without which a death may not have been told yet.
 var term = regexp.MustCompile(`^([a-z]+)(=|!=|<=|>=|~)(.*)$`)
 
 func cmdWaitStatus(ts *testscript.TestScript, neg bool, args []string) {
@@ -58,7 +60,9 @@ func cmdWaitStatus(ts *testscript.TestScript, neg bool, args []string) {
 // serve (old), and the rest as it is.
 func facts(st *wire.Status) map[string]string {
 	counts := map[string]int{"workers": len(st.Workers)}
+	pids := " "
 	for _, w := range st.Workers {
+		pids += strconv.Itoa(w.PID) + " "
 		counts[w.State]++
 		if w.Generation != st.Generation && (w.State == wire.Ready || w.State == wire.Starting) {
 			counts["old"]++
@@ -69,7 +73,7 @@ func facts(st *wire.Status) map[string]string {
 		"number": strconv.Itoa(st.Number), "missing": strconv.Itoa(st.Missing),
 		"failed": strconv.Itoa(st.FailedStarts), "failure": st.LastFailure,
 		"upgrade": st.Upgrade.State, "reason": st.Upgrade.Reason,
-		"stopping": strconv.FormatBool(st.Stopping), "master": strconv.Itoa(st.MasterPID),
+		"pids": pids, "stopping": strconv.FormatBool(st.Stopping), "master": strconv.Itoa(st.MasterPID),
 	}
 	for _, name := range []string{"workers", "old", wire.Starting, wire.Ready, wire.Draining, wire.Stopped, wire.Killed} {
 		if _, taken := known[name]; !taken {
@@ -85,6 +89,9 @@ func holds(known map[string]string, text string) (bool, error) {
 	m := term.FindStringSubmatch(text)
 	if m == nil {
 		return false, fmt.Errorf("cannot read %q: want KEY=VALUE, or !=, <=, >= or ~", text)
+	}
+	if m[1] == "lacks" {
+		return !strings.Contains(known["pids"], " "+m[3]+" "), nil
 	}
 	is, ok := known[m[1]]
 	if !ok {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -93,19 +94,26 @@ func cmdHostile(ts *testscript.TestScript, neg bool, args []string) {
 	n := count(ts, args[1])
 	before, err := askStatus(d.sock)
 	ts.Check(err)
-	var conns []net.Conn
+	conns := make(chan net.Conn, n)
 	defer func() {
-		for _, c := range conns {
-			c.Close()
+		for range n {
+			if conn := <-conns; conn != nil {
+				conn.Close()
+			}
 		}
 	}()
+	var wg sync.WaitGroup
 	for i := range n {
-		conn, err := net.DialTimeout("unix", d.sock, patience)
-		ts.Check(err)
-		conns = append(conns, conn)
-		conn.SetDeadline(time.Now().Add(300 * time.Millisecond)) // most never read or end
-		misbehave(conn, i)
+		wg.Go(func() {
+			conn, err := net.DialTimeout("unix", d.sock, patience)
+			if err == nil {
+				conn.SetDeadline(time.Now().Add(300 * time.Millisecond)) // most never read or end
+				misbehave(conn, i)
+			}
+			conns <- conn
+		})
 	}
+	wg.Wait()
 	after, err := askStatus(d.sock)
 	ts.Check(err)
 	if after.MasterPID != before.MasterPID || len(after.Workers) != len(before.Workers) {
