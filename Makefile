@@ -54,22 +54,20 @@ fuzz:
 bench:
 	$(GO) run ./bench
 
-# The daemon's are kept in contrib/completion; the ctl's come from the program.
+# Completions (and examples of output in tests) are made by the programs; tests
+# say when they are out of date.
 completion:
-	@mkdir -p build/completion
-	@cp contrib/completion/einhyrningsins.* build/completion/
-	@for shell in bash zsh fish; do \
-		GOOS= GOARCH= $(GO) run ./cmd/einhyrningsinsctl completion $$shell >build/completion/einhyrningsinsctl.$$shell || exit 1; \
-	done
+	$(GO) test ./internal/config -run Completion -update
+	$(GO) test ./cmd/einhyrningsinsctl -run Docs -update
 
-install: build completion
+install: build
 	$(INSTALL) -d $(bindir) $(mandir) $(docdir) $(docdir)/examples $(bashdir) $(zshdir) $(fishdir)
 	$(INSTALL) -m 755 $(PROGRAMS:%=build/%) $(bindir)
 	$(INSTALL) -m 644 $(PROGRAMS:%=docs/man/%.1) $(mandir)
 	for p in $(PROGRAMS); do \
-		$(INSTALL) -m 644 build/completion/$$p.bash $(bashdir)/$$p && \
-		$(INSTALL) -m 644 build/completion/$$p.zsh $(zshdir)/_$$p && \
-		$(INSTALL) -m 644 build/completion/$$p.fish $(fishdir)/$$p.fish || exit 1; \
+		$(INSTALL) -m 644 contrib/completion/$$p.bash $(bashdir)/$$p && \
+		$(INSTALL) -m 644 contrib/completion/$$p.zsh $(zshdir)/_$$p && \
+		$(INSTALL) -m 644 contrib/completion/$$p.fish $(fishdir)/$$p.fish || exit 1; \
 	done
 	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE LICENSES.md docs/protocol.md $(docdir)
 	$(INSTALL) -m 644 contrib/systemd/einhyrningsins.service contrib/systemd/README.md $(docdir)/examples
