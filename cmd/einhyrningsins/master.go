@@ -15,6 +15,7 @@ import (
 // runMaster is this program as the keeper starts it.
 func runMaster() int {
 	keeper.Clean(keeper.MasterLinkFD)
+	keeper.Deafen()
 	tune()
 	keeper.SetComm(keeper.MasterName)
 	err := master.Run(os.NewFile(keeper.MasterLinkFD, "link"), func(cfg *config.Config) master.Log {

@@ -46,6 +46,15 @@ func Clean(fd int) chan os.Signal {
 	return ignored
 }
 
+// Deafen makes a master ignore what its keeper handles. The mask that it was
+// started with does not suffice: the Go runtime never leaves signals blocked
+// that end a program, HUP, INT, QUIT and TERM among them.
+func Deafen() {
+	for _, sig := range handled {
+		signal.Ignore(sig)
+	}
+}
+
 // Log is what the keeper needs of a log.
 type Log interface {
 	Logger() *slog.Logger
