@@ -5,6 +5,7 @@ package test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 //	close=N   close descriptor N
 //	ignore    ignore every signal that can be
 //	block     block every signal that can be
+//	child=F   leave a child that ends when file F is there, its pid in child.pid
 //	nofile=N  set the soft limit of open files
 func launchMain(args []string) int {
 	runtime.LockOSThread() // execve keeps the signal mask of the thread that calls it
@@ -49,6 +51,8 @@ func makeOdd(word string) error {
 		return ignoreAll()
 	case "block":
 		return blockAll()
+	case "child":
+		return leaveChild(value)
 	case "nofile":
 		return limitFiles(n)
 	}
@@ -63,4 +67,10 @@ func dupTo(n int) error {
 	}
 	defer f.Close()
 	return unix.Dup2(int(f.Fd()), n)
+}
+
+func leaveChild(file string) error {
+	cmd := exec.Command("sh", "-c", `echo $$ > child.pid; echo child $$; until test -e "$0"; do sleep 0.02; done`, file)
+	cmd.Stdout = os.Stdout
+	return cmd.Start()
 }

@@ -7,7 +7,8 @@
 // Scripts are written in testscript's language with commands of our own, all
 // listed in commands below. A daemon gets a name by which the other commands
 // know it; a process is named NAME (the keeper), master:NAME,
-// worker:NAME:INDEX, or by its pid. Every wait is for a state, and gives up
+// worker:NAME:INDEX, @FILE that holds its
+// pid, or the pid itself. Every wait is for a state, and gives up
 // after patience.
 //
 // daemon_test.go starts daemons and ends all that a script has left behind,
@@ -100,6 +101,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"insist":    cmdInsist,    // insist SIGNAL NAME REGEXP: send it until the log says so
 	"remember":  cmdRemember,  // remember VARIABLE PROCESS: put its pid into a variable
 	"gone":      cmdGone,      // gone PROCESS…: wait until they have ended
+	"reaped":    cmdReaped,    // reaped PROCESS: wait until there is no such process, not even an ended one
 	"alive":     cmdAlive,     // alive PROCESS…: they have not
 	"waitstate": cmdWaitState, // waitstate PROCESS LETTER: as in proc(5)
 	"waitage":   cmdWaitAge,   // waitage PROCESS DURATION: wait until it is that old

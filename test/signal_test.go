@@ -19,6 +19,11 @@ func (f *fixture) process(ts *testscript.TestScript, word string) int {
 	if pid, err := strconv.Atoi(word); err == nil && pid > 1 {
 		return pid
 	}
+	if file, ok := strings.CutPrefix(word, "@"); ok {
+		pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(file)))
+		ts.Check(err)
+		return pid
+	}
 	kind, rest, found := strings.Cut(word, ":")
 	if !found {
 		return f.daemon(ts, word).cmd.Process.Pid
@@ -37,7 +42,7 @@ func (f *fixture) process(ts *testscript.TestScript, word string) int {
 		}
 		ts.Fatalf("daemon %s has no worker with index %s: %+v", name, index, st.Workers)
 	}
-	ts.Fatalf("cannot read %q: want NAME, master:NAME, worker:NAME:INDEX or a pid", word)
+	ts.Fatalf("cannot read %q: want NAME, master:NAME, worker:NAME:INDEX, @FILE or a pid", word)
 	return 0
 }
 
@@ -72,6 +77,15 @@ func cmdGone(ts *testscript.TestScript, neg bool, args []string) {
 			return state == "" || state == "Z", "in state " + state
 		})
 	}
+}
+
+func cmdReaped(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 1 && !neg, "reaped PROCESS")
+	pid := fixtureOf(ts).process(ts, args[0])
+	eventually(ts, fmt.Sprintf("process %d is reaped", pid), func() (bool, string) {
+		state, _ := procState(pid)
+		return state == "", "in state " + state
+	})
 }
 
 func cmdAlive(ts *testscript.TestScript, neg bool, args []string) {
