@@ -168,16 +168,19 @@ func TestTestsAssert(t *testing.T) {
 }
 
 // words are those that do not occur, and what to say instead.
-var words = []struct{ pattern, instead string }{
-	{`(?i)\bsupervisors?\b`, "keeper"},
-	{`(?i)\bslaves?\b`, "worker"},
-	{`(?i)\b(white|black)lists?\b`, "allowed, refused"},
-	{`(?i)\backnowledgements? timeout\b`, "ACK timeout"},
-	{`(?i)\bcommand socket path\b`, "control socket"},
-	{`(?i)\b(hot|rolling|seamless) (restart|reload|upgrade)s?\b`, "upgrade"},
-	{`(?i)\bgraceful shutdowns?\b`, "retire (a worker), stop (all)"},
-	{`\b(TODO|FIXME|XXX|HACK)\b`, "the thing itself, or an entry among the limits in README.md"},
-	{`(^|[\s"'(` + "`" + `])/(work|root)/`, "a path that everybody has"},
+var words = []struct {
+	pattern *regexp.Regexp
+	instead string
+}{
+	{regexp.MustCompile(`(?i)\bsupervisors?\b`), "keeper"},
+	{regexp.MustCompile(`(?i)\bslaves?\b`), "worker"},
+	{regexp.MustCompile(`(?i)\b(white|black)lists?\b`), "allowed, refused"},
+	{regexp.MustCompile(`(?i)\backnowledgements? timeout\b`), "ACK timeout"},
+	{regexp.MustCompile(`(?i)\bcommand socket path\b`), "control socket"},
+	{regexp.MustCompile(`(?i)\b(hot|rolling|seamless) (restart|reload|upgrade)s?\b`), "upgrade"},
+	{regexp.MustCompile(`(?i)\bgraceful shutdowns?\b`), "retire (a worker), stop (all)"},
+	{regexp.MustCompile(`\b(TODO|FIXME|XXX|HACK)\b`), "the thing itself, or an entry among the limits in README.md"},
+	{regexp.MustCompile(`(^|[\s"'(` + "`" + `])/(work|root)/`), "a path that everybody has"},
 }
 
 // wordsOfOthers are files that speak of other programs in their words.
@@ -196,9 +199,8 @@ func TestWords(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, w := range words {
-			re := regexp.MustCompile(w.pattern)
 			for i, line := range strings.Split(text, "\n") {
-				if found := re.FindString(line); found != "" {
+				if found := w.pattern.FindString(line); found != "" {
 					t.Errorf("%s:%d: %q is not a word of this house; say %s", path, i+1, strings.TrimSpace(found), w.instead)
 				}
 			}

@@ -41,7 +41,7 @@ var rooms = []room{
 	{"bench/...", []string{"bench/...", "client", "worker", "internal/childenv", "internal/wire"}, []string{sys}, "it measures from outside, as clients and workers see it"},
 	{"test/...", []string{"test/...", "bench/load", "client", "worker", "internal/childenv", "internal/wire"}, []string{sys}, "whole-program tests look from outside"},
 	{"scripts/...", nil, nil, "a script stands alone"},
-	{"internal/housetest", nil, nil, "it reads the source as text"},
+	{"internal/housetest", []string{"internal/config"}, nil, "it reads the source as text, and the list of options"},
 }
 
 func TestImports(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // root is the module's directory, as seen from this one.
@@ -72,8 +73,8 @@ func files(keep func(path string) bool) ([]string, error) {
 	return list, err
 }
 
-// goFiles parses all Go files of the module.
-func goFiles() ([]goFile, error) {
+// goFiles parses all Go files of the module, once.
+var goFiles = sync.OnceValues(func() ([]goFile, error) {
 	paths, err := files(func(path string) bool { return strings.HasSuffix(path, ".go") })
 	if err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func goFiles() ([]goFile, error) {
 		list = append(list, f)
 	}
 	return list, nil
-}
+})
 
 // read returns the text of a file of the module.
 func read(path string) (string, error) {

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package housetest
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"einhyrningsins/internal/config"
+)
+
+var update = flag.Bool("update", false, "rewrite the list of options in README.md")
+
+// The list of options in the README is between these lines.
+const (
+	optionsBegin = "<!-- options: go test ./internal/housetest -update -->\n```\n"
+	optionsEnd   = "```\n<!-- end of options -->"
+)
+
+// optionList is the one screen: every option with its default.
+func optionList() string {
+	var b strings.Builder
+	group, column := "", 0
+	for _, o := range config.Options() {
+		text := "--" + o.Name
+		if o.Short != "" {
+			text = "-" + o.Short + ", " + text
+		}
+		if o.Arg != "" {
+			text += " " + o.Arg
+		}
+		if d := o.DefaultText(); d != "" {
+			text += " (" + d + ")"
+		}
+		switch {
+		case o.Group != group:
+			if group != "" {
+				b.WriteString("\n")
+			}
+			group = o.Group
+			fmt.Fprintf(&b, "%s:\n    %s", group, text)
+			column = 4 + len(text)
+		case column+3+len(text) > 100:
+			fmt.Fprintf(&b, "\n    %s", text)
+			column = 4 + len(text)
+		default:
+			fmt.Fprintf(&b, "   %s", text)
+			column += 3 + len(text)
+		}
+	}
+	return b.String() + "\n"
+}
+
+func TestReadmeHasTheOptions(t *testing.T) {
+	text, err := read("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(text, optionsBegin)
+	list, after, ok2 := strings.Cut(rest, optionsEnd)
+	if !ok || !ok2 {
+		t.Fatalf("README.md has no list of options between %q and %q", optionsBegin, optionsEnd)
+	}
+	if *update {
+		err := os.WriteFile(filepath.Join(root, "README.md"), []byte(before+optionsBegin+optionList()+optionsEnd+after), 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if list != optionList() {
+		t.Errorf("the options in README.md are out of date; go test ./internal/housetest -update rewrites them:\n%s", optionList())
+	}
+}
+
+// otherOptions are options of other programs that documents speak of.
+var otherOptions = []string{
+	// einhyrningsinsctl; its own tests hold its manual against its options
+	"--execute", "--json",
+	// the examples
+	"--build", "--boot",
+	// go, git, systemd, docker, coreutils, Server::Starter
+	"--signal-on-hup", "--interval", "--foreground", "--kill-whom", "--kill-who", "--stop-timeout",
+}
+
+var optionWord = regexp.MustCompile(`(?:^|[\s"'(|\x60])(--[a-z][a-z0-9-]+)`)
+
+// TestDocsKnowTheOptions: a document that names an option which nobody has is
+// a document that lies.
+func TestDocsKnowTheOptions(t *testing.T) {
+	known := slices.Clone(otherOptions)
+	for _, o := range config.Options() {
+		known = append(known, "--"+o.Name)
+	}
+	named := 0
+	for _, doc := range documents(t) {
+		for i, line := range strings.Split(doc.text, "\n") {
+			for _, m := range optionWord.FindAllStringSubmatch(line, -1) {
+				named++
+				if !slices.Contains(known, m[1]) {
+					t.Errorf("%s:%d: there is no option %s", doc.path, i+1, m[1])
+				}
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no document names an option")
+	}
+}
+
+type document struct{ path, text string }
+
+func documents(t *testing.T) []document {
+	t.Helper()
+	list, err := files(func(path string) bool { return strings.HasSuffix(path, ".md") || strings.HasSuffix(path, ".service") })
+	if err != nil || len(list) == 0 {
+		t.Fatal(len(list), err)
+	}
+	var docs []document
+	for _, path := range list {
+		text, err := read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, document{path, text})
+	}
+	return docs
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// TestLinksLead: what a document links to is there, headings included.
+func TestLinksLead(t *testing.T) {
+	for _, doc := range documents(t) {
+		for _, m := range link.FindAllStringSubmatch(doc.text, -1) {
+			target, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			file := doc.path
+			if target != "" {
+				file = path.Join(path.Dir(doc.path), target)
+			}
+			text, err := read(file)
+			if info, serr := os.Stat(filepath.Join(root, file)); serr == nil && info.IsDir() {
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s: the link %s leads nowhere", doc.path, m[1])
+				continue
+			}
+			if anchor != "" && !slices.Contains(anchors(text), anchor) {
+				t.Errorf("%s: %s has no heading for #%s", doc.path, file, anchor)
+			}
+		}
+	}
+}
+
+// anchors are the names of a document's headings, as forges make them.
+func anchors(text string) []string {
+	var list []string
+	for line := range strings.Lines(text) {
+		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
+			name := strings.Map(func(r rune) rune {
+				switch {
+				case r == ' ':
+					return '-'
+				case strings.ContainsRune(".,:;!?'\"`()/&", r):
+					return -1
+				}
+				return r
+			}, strings.ToLower(strings.TrimSpace(title)))
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// TestDecisionsAreListed: a page that nobody finds decides nothing.
+func TestDecisionsAreListed(t *testing.T) {
+	index, err := read("docs/decisions/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, doc := range documents(t) {
+		if path.Dir(doc.path) == "docs/decisions" && doc.path != "docs/decisions/README.md" && !strings.Contains(index, "("+path.Base(doc.path)+")") {
+			t.Errorf("%s is not in docs/decisions/README.md", doc.path)
+		}
+	}
+}
