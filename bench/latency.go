@@ -17,12 +17,12 @@ import (
 var pace = load.Options{Conns: 32, NewFraction: 0.2, Rate: 2000}
 
 // slice is how long it is at rest, and then upgraded, in turn.
-const slice = 4 * time.Second
+const slice = 2 * time.Second
 
 // latency compares slices at rest with slices of upgrades back to back, in
 // turn, so that whatever else the machine does falls on both.
 func latency(ctx context.Context, e *env, r *row) error {
-	pairs := e.scaled(20, 2)
+	pairs := e.scaled(30, 3)
 	for _, mode := range []client.Mode{client.Smooth, client.Fleet} {
 		d, err := e.fourWorkers(ctx, bootTime)
 		if err != nil {
