@@ -305,6 +305,12 @@ func cmdLastLog(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func cmdWaitFile(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 1 && !neg, "waitfile FILE")
+	path := ts.MkAbs(args[0])
+	eventually(ts, args[0]+" is there", func() (bool, string) { return exists(path), "not there" })
+}
+
 // close ends all that a script has left, whatever became of it.
 func (f *fixture) close() {
 	for _, l := range f.loads {

@@ -89,6 +89,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"waitlog":     cmdWaitLog,     // [!] waitlog NAME REGEXP: in its log, or now not in it
 	"waitout":     cmdWaitOut,     // the same for what its workers print
 	"lastlog":     cmdLastLog,     // lastlog NAME REGEXP: the last line of a daemon that has ended
+	"waitfile":    cmdWaitFile,    // waitfile FILE
 	"nothingleft": cmdNothingLeft, // nothingleft NAME: no process, no socket, no pid file
 
 	"status":     cmdStatus,     // status NAME: print the status as indented JSON
@@ -116,6 +117,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"killmaster":  cmdKillMaster,  // killmaster NAME [TIMES]: KILL it, wait for the next one
 	"upgradekill": cmdUpgradeKill, // upgradekill NAME TIMES: upgrades with the master killed at ever later points
 	"hostile":     cmdHostile,     // hostile NAME COUNT: bad clients, all at once
+	"storm":       cmdStorm,       // storm NAME STEPS SEED: much at once
 }
 
 func setup(t *testing.T, env *testscript.Env) error {
