@@ -88,7 +88,7 @@ func (Begun) apply(p *Pool) {
 		case w.serving() || w.PID == 0:
 		case w.SignalAt == 0:
 			p.send(w) // the last master died before it could
-		case p.st.Stop.Quit:
+		case w.SignalAt < p.st.Stop.QuitAt:
 			p.do(Send{Serial: w.Serial, Signal: SigQuit}) // nobody knows whether it could
 		}
 	}
@@ -112,9 +112,12 @@ func (e Spawned) apply(p *Pool) {
 
 func (e SpawnFailed) apply(p *Pool) {
 	w := p.workers[e.Serial]
-	if w == nil {
+	switch {
+	case w == nil:
 		p.do(Forget{e.Serial})
 		return
+	case w.PID != 0:
+		return // it runs: this cannot be about it
 	}
 	p.remove(w)
 	switch {
@@ -193,8 +196,8 @@ func (e StopFor) apply(p *Pool) {
 		s.Terms++
 		level = min(LevelRetire+Level(s.Terms), LevelKill)
 	case StopQUIT:
-		if !s.Quit {
-			s.Quit, s.Signal = true, SigQuit
+		if s.QuitAt == 0 {
+			s.QuitAt, s.Signal = p.now, SigQuit
 			p.signalLeaving(func(*Worker) bool { return true }, SigQuit)
 		}
 	}

@@ -192,7 +192,7 @@ type Stop struct {
 	Signal Signal `json:"signal"` // what LevelRetire sends
 	Ints   int    `json:"ints"`
 	Terms  int    `json:"terms"`
-	Quit   bool   `json:"quit"` // end as soon as the signals are sent
+	QuitAt Time   `json:"quit_at"` // not 0: end as soon as the signals are sent
 	Reason string `json:"reason"`
 }
 

@@ -33,7 +33,7 @@ func (p *Pool) settleStop() {
 	for _, w := range p.order {
 		p.advance(w, phase)
 	}
-	if len(p.order) == 0 || s.Quit && p.counts.inFlight == 0 {
+	if len(p.order) == 0 || s.QuitAt != 0 && p.counts.inFlight == 0 {
 		p.out.End = &End{Reason: s.Reason}
 	}
 }

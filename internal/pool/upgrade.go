@@ -46,7 +46,7 @@ func (p *Pool) settleUpgrade() (ended bool) {
 	p.trim(u.Generation)
 	c := p.census(u.Generation)
 	if c.ready >= n {
-		p.retireSome(len(p.order), oldest, func(w *Worker) bool { return isOld(w) || w.overdue() })
+		p.retireSome(len(p.order), oldest, isOld)
 		p.finishUpgrade()
 		return true
 	}

@@ -119,7 +119,7 @@ func (w *world) checkStep(before map[uint64]Worker, out *Output) {
 	}
 	w.checkAdditional(startedNew)
 	w.checkCounts()
-	if out.End != nil && len(w.p.workers) > 0 && !st.Stop.Quit {
+	if out.End != nil && len(w.p.workers) > 0 && st.Stop.QuitAt == 0 {
 		w.fail("the end, but %d workers are left", len(w.p.workers))
 	}
 }
@@ -219,7 +219,7 @@ func (w *world) restart(trust bool) {
 // castShadow makes another pool from what the keeper has now.
 func (w *world) castShadow() {
 	st := w.p.st
-	if at, ok := w.p.Deadline(); w.k.ended != nil || st.Stop.Quit || ok && at <= w.now {
+	if at, ok := w.p.Deadline(); w.k.ended != nil || st.Stop.QuitAt != 0 || ok && at <= w.now {
 		return
 	}
 	for _, o := range w.p.Workers() {
