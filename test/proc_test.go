@@ -4,6 +4,7 @@ package test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -133,7 +134,7 @@ func cmdNothingLeft(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdProc(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, len(args) == 2 && !neg, "proc status|env|fds|limits|stat PROCESS")
+	usage(ts, len(args) == 2 && !neg, "proc status|env|limits|stat PROCESS")
 	pid := fixtureOf(ts).process(ts, args[1])
 	dir := fmt.Sprintf("/proc/%d/", pid)
 	switch args[0] {
@@ -147,8 +148,6 @@ func cmdProc(ts *testscript.TestScript, neg bool, args []string) {
 		lines := strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
 		slices.Sort(lines)
 		fmt.Fprintln(ts.Stdout(), strings.Join(lines, "\n"))
-	case "fds":
-		printFDs(ts, dir+"fd")
 	case "stat":
 		fields, err := procFields(pid)
 		ts.Check(err)
@@ -158,21 +157,36 @@ func cmdProc(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// printFDs prints the open descriptors; inode numbers are left out.
-func printFDs(ts *testscript.TestScript, dir string) {
-	entries, err := os.ReadDir(dir)
-	ts.Check(err)
+// cmdWaitFDs waits until a process has just the descriptors that a file lists,
+// by number and what they are, without inode numbers. A program that is still
+// being loaded has its libraries open.
+func cmdWaitFDs(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 2 && !neg, "waitfds PROCESS FILE")
+	pid := fixtureOf(ts).process(ts, args[0])
+	want := ts.ReadFile(args[1])
+	eventually(ts, fmt.Sprintf("process %d has these open:\n%s", pid, want), func() (bool, string) {
+		got := descriptors(fmt.Sprintf("/proc/%d/fd", pid), ts.MkAbs(".")+"/")
+		return got == want, got
+	})
+}
+
+func descriptors(dir, here string) string {
+	var b strings.Builder
+	entries, _ := os.ReadDir(dir)
 	slices.SortFunc(entries, func(a, b os.DirEntry) int {
-		return len(a.Name())*1000 - len(b.Name())*1000 + strings.Compare(a.Name(), b.Name())
+		return cmp.Or(cmp.Compare(len(a.Name()), len(b.Name())), cmp.Compare(a.Name(), b.Name()))
 	})
 	for _, e := range entries {
 		to, err := os.Readlink(filepath.Join(dir, e.Name()))
-		ts.Check(err)
+		if err != nil {
+			continue // closed meanwhile
+		}
 		if kind, _, ok := strings.Cut(to, ":["); ok {
 			to = kind
 		}
-		fmt.Fprintf(ts.Stdout(), "%s %s\n", e.Name(), strings.TrimPrefix(to, ts.MkAbs(".")+"/"))
+		fmt.Fprintf(&b, "%s %s\n", e.Name(), strings.TrimPrefix(to, here))
 	}
+	return b.String()
 }
 
 func cmdNonblock(ts *testscript.TestScript, neg bool, args []string) {
