@@ -20,6 +20,7 @@
 package test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,6 +68,11 @@ func (b built) Run() int {
 		return 1
 	}
 	binaries = dir
+	// Scripts wait more than they work. Flags of the command line come later.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return b.m.Run()
 }
 
