@@ -96,7 +96,7 @@ func (l *loop) version(c *control.Call) *wire.Error {
 
 func (l *loop) help(c *control.Call) *wire.Error {
 	var b strings.Builder
-	b.WriteString("You are speaking to the einhyrningsins command socket. The commands are:\n")
+	b.WriteString("This is the control socket of einhyrningsins. The commands are:\n")
 	for _, v := range verbs {
 		fmt.Fprintf(&b, "\n  %-22s %s", strings.TrimSpace(v.name+" "+v.args), v.help)
 	}

@@ -35,10 +35,7 @@ func TestAckOvertakesTheAnswerOfItsSpawn(t *testing.T) {
 	k.conn.Send(&link.Spawned{Serial: spawn.Serial, PID: 1 << 28, At: link.Now()})
 	c.heard("Acknowledged!")
 	for {
-		if save := expect[*link.Save](k); save.Serial == spawn.Serial {
-			if save.ReadyAt == 0 {
-				t.Error("the ACK was not saved")
-			}
+		if save := expect[*link.Save](k); save.Serial == spawn.Serial && save.ReadyAt != 0 {
 			return
 		}
 	}
