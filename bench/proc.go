@@ -110,3 +110,30 @@ func processorTime() (all, idle int64, err error) {
 	}
 	return all, idle, nil
 }
+
+// ticksOf is the processor time of a process in ticks, and that of the children
+// that it has reaped when reaped is set (proc_pid_stat(5)).
+func ticksOf(pid int, reaped bool) (sum int64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The name of the program, in brackets, may hold anything.
+	words := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	const user, childUser = 14 - 3, 16 - 3 // fields 14 to 17, where words begins with field 3
+	last := user + 2
+	if reaped {
+		last = childUser + 2
+	}
+	if len(words) < last {
+		return 0, fmt.Errorf("cannot read /proc/%d/stat: only %d fields", pid, len(words))
+	}
+	for _, word := range words[user:last] {
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("cannot read /proc/%d/stat: %w", pid, err)
+		}
+		sum += n
+	}
+	return sum, nil
+}
