@@ -60,8 +60,12 @@ func TestPeerCheck(t *testing.T) {
 		server, self uint32
 		ok           bool
 	}{
-		{0, 0, true}, {0, 1000, true}, {1000, 1000, true},
-		{1000, 0, false}, {1001, 1000, false}, {65534, 1000, false},
+		{0, 0, true},
+		{0, 1000, true},
+		{1000, 1000, true},
+		{1000, 0, false},
+		{1001, 1000, false},
+		{65534, 1000, false},
 	} {
 		err := peer{pid: 4711, uid: tt.server}.checkFor("/run/x", tt.self)
 		if (err == nil) != tt.ok {

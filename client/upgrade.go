@@ -68,8 +68,10 @@ func (c *Client) Upgrade(ctx context.Context, mode Mode, progress func(Progress)
 			return w.last, err
 		}
 		if w.last.Generation == 0 && st.Generation > before.Generation {
-			w.last = Progress{Progress: wire.Progress{Generation: st.Generation,
-				State: st.Upgrade.State, Ready: st.Upgrade.Ready, Number: st.Upgrade.Number}}
+			w.last = Progress{Progress: wire.Progress{
+				Generation: st.Generation,
+				State:      st.Upgrade.State, Ready: st.Upgrade.Ready, Number: st.Upgrade.Number,
+			}}
 		}
 		if w.last.Generation != 0 {
 			w.reconnected()

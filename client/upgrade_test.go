@@ -136,7 +136,11 @@ var upgradeCases = []upgradeCase{
 	{"dies again and again", upgrade(Smooth), []scripted{
 		{"status", statusOf(1)},
 		{"upgrade smooth", streams(true, step(2, 0, ""))},
-		{"status", die}, {"status", die}, {"status", die}, {"status", die}, {"status", statusOf(2)},
+		{"status", die},
+		{"status", die},
+		{"status", die},
+		{"status", die},
+		{"status", statusOf(2)},
 		{"follow 2", streams(true, step(2, 1, ""))},
 		{"status", statusOf(2)},
 		{"follow 2", die},

@@ -276,8 +276,15 @@ func TestRatePacesAndCountsTheWait(t *testing.T) {
 
 func TestOptionErrors(t *testing.T) {
 	for _, o := range []Options{
-		{}, {Addr: "localhost"}, {Addr: "h:1", Path: "x"}, {Addr: "h:1", Path: "/a b"}, {Addr: "h:1", Conns: -1},
-		{Addr: "h:1", NewFraction: 1.1}, {Addr: "h:1", NewFraction: -0.1}, {Addr: "h:1", Total: -1}, {Addr: "h:1", Timeout: -1},
+		{},
+		{Addr: "localhost"},
+		{Addr: "h:1", Path: "x"},
+		{Addr: "h:1", Path: "/a b"},
+		{Addr: "h:1", Conns: -1},
+		{Addr: "h:1", NewFraction: 1.1},
+		{Addr: "h:1", NewFraction: -0.1},
+		{Addr: "h:1", Total: -1},
+		{Addr: "h:1", Timeout: -1},
 	} {
 		if _, err := Run(t.Context(), o); err == nil || !strings.HasPrefix(err.Error(), "cannot ") {
 			t.Errorf("Run(%+v): want an error that says what cannot be done, got %v", o, err)

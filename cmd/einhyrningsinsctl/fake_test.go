@@ -22,19 +22,18 @@ import (
 type fake struct {
 	path string
 
-	mu         sync.Mutex
-	ln         net.Listener
-	conns      map[net.Conn]bool
-	status     wire.Status
-	steps      []func(wire.Request) wire.Reply // what is left of the upgrade
-	dieAfter   int                             // lines of an upgrade, then hang up; -1: never
-	holdAfter  int                             // lines, then wait for release; -1: never
-	abort      bool                            // the next upgrade
-	released   chan struct{}
-	held       chan struct{} // gets a token when an upgrade waits
-	commands   []string
-	wg         sync.WaitGroup
-	disordered []string // what a test's goroutines found wrong
+	mu        sync.Mutex
+	ln        net.Listener
+	conns     map[net.Conn]bool
+	status    wire.Status
+	steps     []func(wire.Request) wire.Reply // what is left of the upgrade
+	dieAfter  int                             // lines of an upgrade, then hang up; -1: never
+	holdAfter int                             // lines, then wait for release; -1: never
+	abort     bool                            // the next upgrade
+	released  chan struct{}
+	held      chan struct{} // gets a token when an upgrade waits
+	commands  []string
+	wg        sync.WaitGroup
 }
 
 func newFake(t testing.TB) *fake {
@@ -47,10 +46,12 @@ func newFake(t testing.TB) *fake {
 	f := &fake{
 		path: filepath.Join(dir, "s"), dieAfter: -1, holdAfter: -1, conns: make(map[net.Conn]bool),
 		released: make(chan struct{}), held: make(chan struct{}, 1),
-		status: wire.Status{PID: 4711, MasterPID: 4712, Version: "1.2.3", Program: []string{"server", "--port", "80"},
+		status: wire.Status{
+			PID: 4711, MasterPID: 4712, Version: "1.2.3", Program: []string{"server", "--port", "80"},
 			StartedAt: start, Generation: 1, GoodGeneration: 1, Number: 2, AckMode: "manual",
 			Sockets: []wire.Socket{{Spec: "0.0.0.0:80,r", Address: "0.0.0.0:80", FD: 3}},
-			Upgrade: wire.UpgradeStatus{State: wire.UpgradeIdle}},
+			Upgrade: wire.UpgradeStatus{State: wire.UpgradeIdle},
+		},
 	}
 	f.listen(t)
 	t.Cleanup(func() {

@@ -141,8 +141,10 @@ func (o *output) table(b *strings.Builder, workers []client.Worker) {
 				ping += " (" + clean(w.PingedRequestID) + ")"
 			}
 		}
-		rows = append(rows, []string{strconv.Itoa(w.Index), strconv.Itoa(w.PID), strconv.Itoa(w.Generation),
-			clean(w.State), age(now.Sub(w.StartedAt)), ready, ping})
+		rows = append(rows, []string{
+			strconv.Itoa(w.Index), strconv.Itoa(w.PID), strconv.Itoa(w.Generation),
+			clean(w.State), age(now.Sub(w.StartedAt)), ready, ping,
+		})
 	}
 	right := []bool{true, true, true, false, true, false, false}
 	widths := make([]int, len(right))

@@ -41,7 +41,8 @@ func before(d time.Duration) time.Time   { return noon.Add(-d) }
 func beforeP(d time.Duration) *time.Time { t := before(d); return &t }
 
 func calmStatus() *client.Status {
-	return &client.Status{PID: 4711, MasterPID: 4712, Version: "1.2.3", Program: []string{"server", "--name", "my web"},
+	return &client.Status{
+		PID: 4711, MasterPID: 4712, Version: "1.2.3", Program: []string{"server", "--name", "my web"},
 		StartedAt: before(75 * time.Hour), Generation: 1, GoodGeneration: 1, Number: 1, AckMode: "1s",
 		Sockets: []wire.Socket{{Spec: ":80", Address: ":80", FD: 3}, {Spec: "[::1]:0,r", Address: "[::1]:40123", FD: 4}},
 		Upgrade: wire.UpgradeStatus{State: wire.UpgradeIdle},
@@ -58,8 +59,10 @@ func troubledStatus() *client.Status {
 	st.LastFailure = "worker 5003 of generation 13 exited with status 3 before it was ready"
 	st.Upgrade = wire.UpgradeStatus{State: wire.UpgradeAborted, Generation: 13, Ready: 1, Number: 4, Reason: st.LastFailure}
 	st.Workers = []wire.Worker{
-		{PID: 5000, Index: 0, Generation: 1, State: wire.Ready, StartedAt: before(26 * time.Hour), ReadyAt: beforeP(26*time.Hour - 310*time.Millisecond),
-			PingedAt: beforeP(4 * time.Second), PingedRequestID: "req-17\x07\r\n"},
+		{
+			PID: 5000, Index: 0, Generation: 1, State: wire.Ready, StartedAt: before(26 * time.Hour), ReadyAt: beforeP(26*time.Hour - 310*time.Millisecond),
+			PingedAt: beforeP(4 * time.Second), PingedRequestID: "req-17\x07\r\n",
+		},
 		{PID: 105002, Index: 1, Generation: 13, State: wire.Starting, StartedAt: before(-time.Second)},
 		{PID: 32, Index: 10, Generation: 1, State: wire.Draining, StartedAt: before(90 * time.Second), ReadyAt: beforeP(48500 * time.Millisecond), PingedAt: beforeP(time.Hour)},
 		{PID: 33, Index: 11, Generation: 1, State: wire.Killed, StartedAt: before(90 * time.Second)},

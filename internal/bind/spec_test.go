@@ -99,10 +99,17 @@ func TestCheckFamily(t *testing.T) {
 		family Family
 		ok     bool
 	}{
-		{"127.0.0.1:80", AnyFamily, true}, {"127.0.0.1:80", IPv4Only, true}, {"127.0.0.1:80", IPv6Only, false},
-		{"[::1]:80", AnyFamily, true}, {"[::1]:80", IPv4Only, false}, {"[::1]:80", IPv6Only, true},
-		{"[::]:80", IPv4Only, false}, {"0.0.0.0:80", IPv6Only, false},
-		{":80", IPv4Only, true}, {":80", IPv6Only, true}, {"localhost:80", IPv6Only, true},
+		{"127.0.0.1:80", AnyFamily, true},
+		{"127.0.0.1:80", IPv4Only, true},
+		{"127.0.0.1:80", IPv6Only, false},
+		{"[::1]:80", AnyFamily, true},
+		{"[::1]:80", IPv4Only, false},
+		{"[::1]:80", IPv6Only, true},
+		{"[::]:80", IPv4Only, false},
+		{"0.0.0.0:80", IPv6Only, false},
+		{":80", IPv4Only, true},
+		{":80", IPv6Only, true},
+		{"localhost:80", IPv6Only, true},
 	} {
 		spec, err := ParseSpec(c.spec)
 		if err != nil {

@@ -48,116 +48,168 @@ func Options() []Option {
 
 func workerOptions() []Option {
 	return []Option{
-		{Name: "number", Short: "n", Arg: "COUNT", Default: "1", Group: groups[0], Example: "4",
+		{
+			Name: "number", Short: "n", Arg: "COUNT", Default: "1", Group: groups[0], Example: "4",
 			Help:  "How many workers to run, from 1 to 10000",
-			value: func(d *draft) value { return numberValue(&d.cfg.Number, 1, 10000) }},
-		{Name: "drop-env-var", Arg: "VAR", Repeat: true, Group: groups[0], Example: "SECRET",
+			value: func(d *draft) value { return numberValue(&d.cfg.Number, 1, 10000) },
+		},
+		{
+			Name: "drop-env-var", Arg: "VAR", Repeat: true, Group: groups[0], Example: "SECRET",
 			Help:  "Keep this variable from the workers (repeatable)",
-			value: func(d *draft) value { return variablesValue(&d.cfg.DropEnvVars) }},
+			value: func(d *draft) value { return variablesValue(&d.cfg.DropEnvVars) },
+		},
 	}
 }
 
 func socketOptions() []Option {
 	return []Option{
-		{Name: "bind", Short: "b", Arg: "ADDR:PORT[,OPT...]", Repeat: true, Group: groups[1], Example: "127.0.0.1:8080,r",
+		{
+			Name: "bind", Short: "b", Arg: "ADDR:PORT[,OPT...]", Repeat: true, Group: groups[1], Example: "127.0.0.1:8080,r",
 			Help:  "Listen here (repeatable). ADDR: address, [IPv6 address], name, or nothing for all. PORT 0: any free one. OPT: r, so_reuseaddr: bind beside lingering connections; n, o_nonblock: do not block",
-			value: func(d *draft) value { return bindValue(&d.cfg.Binds) }},
-		{Name: "ipv4-only", Short: "4", Group: groups[1],
+			value: func(d *draft) value { return bindValue(&d.cfg.Binds) },
+		},
+		{
+			Name: "ipv4-only", Short: "4", Group: groups[1],
 			Help:  "Accept IPv4 connections only",
-			value: func(d *draft) value { return flagValue(&d.only4) }},
-		{Name: "ipv6-only", Short: "6", Group: groups[1],
+			value: func(d *draft) value { return flagValue(&d.only4) },
+		},
+		{
+			Name: "ipv6-only", Short: "6", Group: groups[1],
 			Help:  "Accept IPv6 connections only",
-			value: func(d *draft) value { return flagValue(&d.only6) }},
-		{Name: "backlog", Arg: "COUNT", Unset: "the system's maximum", Group: groups[1], Example: "1024",
+			value: func(d *draft) value { return flagValue(&d.only6) },
+		},
+		{
+			Name: "backlog", Arg: "COUNT", Unset: "the system's maximum", Group: groups[1], Example: "1024",
 			Help:  "How many connections may wait to be accepted",
-			value: func(d *draft) value { return numberValue(&d.cfg.Backlog, 1, 1<<31-1) }},
+			value: func(d *draft) value { return numberValue(&d.cfg.Backlog, 1, 1<<31-1) },
+		},
 	}
 }
 
 func readyOptions() []Option {
 	return []Option{
-		{Name: "manual", Short: "m", Group: groups[2],
+		{
+			Name: "manual", Short: "m", Group: groups[2],
 			Help:  "The same as --ack-mode manual",
-			value: func(d *draft) value { return flagValue(&d.manual) }},
-		{Name: "ack-mode", Arg: "manual|SECONDS", Default: "1", Group: groups[2], Example: "manual",
+			value: func(d *draft) value { return flagValue(&d.manual) },
+		},
+		{
+			Name: "ack-mode", Arg: "manual|SECONDS", Default: "1", Group: groups[2], Example: "manual",
 			words: []string{"manual", "0", "1", "5"},
 			Help:  "A worker is ready once it sends an ACK (manual), or has lived this long",
-			value: ackModeValue},
-		{Name: "ack-timeout", Arg: "DURATION", Default: "30s", Group: groups[2], Example: "30s",
+			value: ackModeValue,
+		},
+		{
+			Name: "ack-timeout", Arg: "DURATION", Default: "30s", Group: groups[2], Example: "30s",
 			Help:  "How long an ACK may take in manual mode",
-			value: func(d *draft) value { return durationValue(&d.cfg.AckTimeout, 1) }},
+			value: func(d *draft) value { return durationValue(&d.cfg.AckTimeout, 1) },
+		},
 	}
 }
 
 func upgradeOptions() []Option {
 	g := groups[3]
 	return []Option{
-		{Name: "upgrade", Arg: "smooth|fleet", Default: "smooth", Group: g, Example: "fleet",
+		{
+			Name: "upgrade", Arg: "smooth|fleet", Default: "smooth", Group: g, Example: "fleet",
 			words: []string{"smooth", "fleet"},
 			Help:  "Replace workers bit by bit, or all at once when all new ones are ready",
-			value: func(d *draft) value { return choiceValue(&d.cfg.UpgradeFleet, "smooth", "fleet") }},
-		{Name: "max-unacked", Arg: "COUNT", Unset: "number of CPUs", Group: g, Example: "2",
+			value: func(d *draft) value { return choiceValue(&d.cfg.UpgradeFleet, "smooth", "fleet") },
+		},
+		{
+			Name: "max-unacked", Arg: "COUNT", Unset: "number of CPUs", Group: g, Example: "2",
 			Help:  "How many workers a smooth upgrade starts before they are ready",
-			value: func(d *draft) value { return numberValue(&d.cfg.MaxUnacked, 1, maxCount) }},
-		{Name: "max-upgrade-additional", Arg: "COUNT", Unset: "no limit", Group: g, Example: "1",
+			value: func(d *draft) value { return numberValue(&d.cfg.MaxUnacked, 1, maxCount) },
+		},
+		{
+			Name: "max-upgrade-additional", Arg: "COUNT", Unset: "no limit", Group: g, Example: "1",
 			Help:  "How many processes more than --number a smooth upgrade may run, draining ones included",
-			value: func(d *draft) value { return numberValue(&d.cfg.MaxUpgradeAdditional, 1, maxCount) }},
-		{Name: "upgrade-retries", Arg: "COUNT|forever", Unset: "the smaller of 3 and --retries", Group: g, Example: "3",
+			value: func(d *draft) value { return numberValue(&d.cfg.MaxUpgradeAdditional, 1, maxCount) },
+		},
+		{
+			Name: "upgrade-retries", Arg: "COUNT|forever", Unset: "the smaller of 3 and --retries", Group: g, Example: "3",
 			words: []string{"1", "3", "forever"},
 			Help:  "After how many failed starts an upgrade is given up; forever counts as " + strconv.Itoa(foreverUpgrade),
-			value: func(d *draft) value { return retriesValue(&d.cfg.UpgradeRetries, foreverUpgrade) }},
-		{Name: "retries", Short: "r", Arg: "COUNT|forever", Default: "10", Group: g, Example: "10",
+			value: func(d *draft) value { return retriesValue(&d.cfg.UpgradeRetries, foreverUpgrade) },
+		},
+		{
+			Name: "retries", Short: "r", Arg: "COUNT|forever", Default: "10", Group: g, Example: "10",
 			words: []string{"1", "10", "forever"},
 			Help:  "How many starts may fail in a row before giving up",
-			value: func(d *draft) value { return retriesValue(&d.cfg.Retries, Forever) }},
-		{Name: "seconds", Arg: "DURATION", Default: "1", Group: g, Example: "0.5",
+			value: func(d *draft) value { return retriesValue(&d.cfg.Retries, Forever) },
+		},
+		{
+			Name: "seconds", Arg: "DURATION", Default: "1", Group: g, Example: "0.5",
 			Help:  "Least time between two starts in the same place; grows with each failure, to 30s at most",
-			value: func(d *draft) value { return durationValue(&d.cfg.Seconds, 0) }},
+			value: func(d *draft) value { return durationValue(&d.cfg.Seconds, 0) },
+		},
 	}
 }
 
 func stopOptions() []Option {
 	return []Option{
-		{Name: "graceful-signal", Arg: "SIGNAL", Default: "USR2", Group: groups[4], Example: "TERM",
+		{
+			Name: "graceful-signal", Arg: "SIGNAL", Default: "USR2", Group: groups[4], Example: "TERM",
 			words: []string{"USR2", "TERM", "QUIT", "INT", "HUP", "USR1", "WINCH"},
 			Help:  "What asks a worker to finish its connections and end",
-			value: func(d *draft) value { return signalValue(&d.cfg.GracefulSignal) }},
-		{Name: "drain-timeout", Arg: "DURATION", Default: "0", Unset: "0, no limit", Group: groups[4], Example: "30s",
+			value: func(d *draft) value { return signalValue(&d.cfg.GracefulSignal) },
+		},
+		{
+			Name: "drain-timeout", Arg: "DURATION", Default: "0", Unset: "0, no limit", Group: groups[4], Example: "30s",
 			Help:  "How long it may take for that before it gets TERM",
-			value: func(d *draft) value { return durationValue(&d.cfg.DrainTimeout, 0) }},
-		{Name: "kill-timeout", Arg: "DURATION", Default: "10s", Group: groups[4], Example: "10s",
+			value: func(d *draft) value { return durationValue(&d.cfg.DrainTimeout, 0) },
+		},
+		{
+			Name: "kill-timeout", Arg: "DURATION", Default: "10s", Group: groups[4], Example: "10s",
 			Help:  "How long after TERM it gets KILL; more than 0",
-			value: func(d *draft) value { return durationValue(&d.cfg.KillTimeout, 1) }},
+			value: func(d *draft) value { return durationValue(&d.cfg.KillTimeout, 1) },
+		},
 	}
 }
 
 func controlOptions() []Option {
 	g, h := groups[5], groups[6]
 	return []Option{
-		{Name: "socket-path", Short: "d", Arg: "PATH", Default: "/tmp/einhorn.sock", Group: g, Example: "/run/einhorn.sock", files: true,
+		{
+			Name: "socket-path", Short: "d", Arg: "PATH", Default: "/tmp/einhorn.sock", Group: g, Example: "/run/einhorn.sock", files: true,
 			Help:  "Where to make the control socket",
-			value: func(d *draft) value { return pathValue(&d.cfg.SocketPath, maxSocketPath) }},
-		{Name: "pidfile", Arg: "PATH", Unset: "none", Group: g, Example: "/run/einhyrningsins.pid", files: true,
+			value: func(d *draft) value { return pathValue(&d.cfg.SocketPath, maxSocketPath) },
+		},
+		{
+			Name: "pidfile", Arg: "PATH", Unset: "none", Group: g, Example: "/run/einhyrningsins.pid", files: true,
 			Help:  "Write our process id here",
-			value: func(d *draft) value { return pathValue(&d.cfg.PidFile, 0) }},
-		{Name: "verbose", Short: "v", Group: g,
+			value: func(d *draft) value { return pathValue(&d.cfg.PidFile, 0) },
+		},
+		{
+			Name: "verbose", Short: "v", Group: g,
 			Help:  "Log more",
-			value: func(d *draft) value { return flagValue(&d.cfg.Verbose) }},
-		{Name: "quiet", Short: "q", Group: g,
+			value: func(d *draft) value { return flagValue(&d.cfg.Verbose) },
+		},
+		{
+			Name: "quiet", Short: "q", Group: g,
 			Help:  "Log warnings and errors only",
-			value: func(d *draft) value { return flagValue(&d.cfg.Quiet) }},
-		{Name: "log-format", Arg: "text|json", Default: "text", Group: g, Example: "json", words: []string{"text", "json"},
+			value: func(d *draft) value { return flagValue(&d.cfg.Quiet) },
+		},
+		{
+			Name: "log-format", Arg: "text|json", Default: "text", Group: g, Example: "json", words: []string{"text", "json"},
 			Help:  "The form of the log on standard error",
-			value: func(d *draft) value { return formatValue(&d.cfg.LogFormat) }},
-		{Name: "syslog", Group: g,
+			value: func(d *draft) value { return formatValue(&d.cfg.LogFormat) },
+		},
+		{
+			Name: "syslog", Group: g,
 			Help:  "Log warnings and errors to syslog, too",
-			value: func(d *draft) value { return flagValue(&d.cfg.Syslog) }},
-		{Name: "help", Short: "h", Group: h,
+			value: func(d *draft) value { return flagValue(&d.cfg.Syslog) },
+		},
+		{
+			Name: "help", Short: "h", Group: h,
 			Help:  "Print this text and exit",
-			value: func(d *draft) value { return flagValue(&d.help) }},
-		{Name: "version", Group: h,
+			value: func(d *draft) value { return flagValue(&d.help) },
+		},
+		{
+			Name: "version", Group: h,
 			Help:  "Print the version and exit",
-			value: func(d *draft) value { return flagValue(&d.version) }},
+			value: func(d *draft) value { return flagValue(&d.version) },
+		},
 	}
 }
 

@@ -65,8 +65,10 @@ func TestParseSignal(t *testing.T) {
 			t.Errorf("ParseSignal(%q) = %v, %v; want %v", in, got, err, want)
 		}
 	}
-	for _, in := range []string{"", "0", "-1", "+9", "99999", "SIG", "SIGSIGUSR2", "USR3", " USR2", "TERM ", "1.5",
-		"RTMIN+", "RTMIN-1", "RTMAX+1", "RTMIN+31", "RTMAX-99", "RTMIN+-1", "RTMIN++1"} {
+	for _, in := range []string{
+		"", "0", "-1", "+9", "99999", "SIG", "SIGSIGUSR2", "USR3", " USR2", "TERM ", "1.5",
+		"RTMIN+", "RTMIN-1", "RTMAX+1", "RTMIN+31", "RTMAX-99", "RTMIN+-1", "RTMIN++1",
+	} {
 		if got, err := ParseSignal(in); err == nil || !strings.Contains(err.Error(), "signal") {
 			t.Errorf("ParseSignal(%q) = %v, %v; want an error", in, got, err)
 		}

@@ -351,7 +351,7 @@ func beHostile(c net.Conn, kind int) {
 		case 1:
 			_, err = c.Write([]byte(strings.Repeat("endless", 1000)))
 		case 2:
-			_, err = c.Write([]byte(`{"command":`))
+			_, _ = c.Write([]byte(`{"command":`))
 			_, _ = c.Read(make([]byte, 1))
 			return
 		case 3:

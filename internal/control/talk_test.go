@@ -236,8 +236,11 @@ func TestPeer(t *testing.T) {
 		pid  int
 		want bool
 	}{
-		{Peer{PID: 5, Group: 4}, 5, true}, {Peer{PID: 5, Group: 4}, 4, true},
-		{Peer{PID: 5, Group: 4}, 3, false}, {Peer{}, 0, false}, {Peer{PID: 5}, -5, false},
+		{Peer{PID: 5, Group: 4}, 5, true},
+		{Peer{PID: 5, Group: 4}, 4, true},
+		{Peer{PID: 5, Group: 4}, 3, false},
+		{Peer{}, 0, false},
+		{Peer{PID: 5}, -5, false},
 	} {
 		if got := s.p.Speaks(s.pid); got != s.want {
 			t.Errorf("%+v speaks for %d: %v", s.p, s.pid, got)

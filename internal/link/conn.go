@@ -283,7 +283,8 @@ func (c *Conn) deliver(pending []byte, fds []int) ([]byte, []int, error) {
 
 func (c *Conn) recvmsg(raw interface {
 	Read(func(uintptr) bool) error
-}, buf, oob []byte) (n, oobn int, err error) {
+}, buf, oob []byte,
+) (n, oobn int, err error) {
 	var rerr error
 	err = raw.Read(func(fd uintptr) bool {
 		c.busy.Store(true)

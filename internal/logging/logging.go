@@ -57,7 +57,7 @@ func New(opts Options) *Log {
 		noteLog.Error("log lines were lost", "lost", lost)
 		return notes.Bytes()
 	})
-	var h = l.handler(opts, l.queue)
+	h := l.handler(opts, l.queue)
 	if opts.Syslog {
 		l.syslog = newSyslogWriter(opts.SyslogPath, opts.Tag)
 		h = both{h, newSyslogHandler(l.syslog)}
