@@ -26,14 +26,15 @@ type fake struct {
 	ln        net.Listener
 	conns     map[net.Conn]bool
 	status    wire.Status
-	steps     []func(wire.Request) wire.Reply // what is left of the upgrade
-	dieAfter  int                             // lines of an upgrade, then hang up; -1: never
-	holdAfter int                             // lines, then wait for release; -1: never
-	abort     bool                            // the next upgrade
+	dieAfter  int  // lines of an upgrade, then hang up; -1: never
+	holdAfter int  // lines, then wait for release; -1: never
+	abort     bool // the next upgrade
 	released  chan struct{}
 	held      chan struct{} // gets a token when an upgrade waits
 	commands  []string
 	wg        sync.WaitGroup
+
+	disordered []string // what a test's goroutines found wrong
 }
 
 func newFake(t testing.TB) *fake {
