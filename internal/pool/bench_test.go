@@ -69,9 +69,9 @@ func (l *life) check(t testing.TB, generation, n int) {
 	}
 }
 
-// TestTenThousand starts, upgrades, and stops as many as may be wanted.
-func TestTenThousand(t *testing.T) {
-	const n = 10000
+// TestManyWorkers starts, upgrades and stops a thousand.
+func TestManyWorkers(t *testing.T) {
+	const n = 1000
 	for _, manual := range []bool{true, false} {
 		l := startLife(n, manual)
 		l.check(t, 1, n)
