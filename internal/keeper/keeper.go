@@ -58,6 +58,7 @@ type keeper struct {
 type caughtSignal struct {
 	count int           // not forgotten yet
 	told  int           // of these, how many this master knows of
+	total int           // since we were started
 	since time.Duration // when the oldest was caught
 }
 
@@ -180,6 +181,7 @@ func (k *keeper) caughtSignal(sig syscall.Signal) {
 		c.since = k.sys.now()
 	}
 	c.count = min(c.count+1, 3) // a third one says all that there is to say
+	c.total = min(c.total+1, 3)
 	if sig == syscall.SIGINT {
 		k.ints++
 	}

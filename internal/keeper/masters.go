@@ -274,6 +274,9 @@ func (k *keeper) greet() {
 	}
 	h.Signals = map[int]int{}
 	for sig, c := range k.caught {
+		if h.Rebuild != "" && isStop(sig) {
+			c.count = c.total // that we are stopping is lost with the state
+		}
 		if c.count > 0 {
 			h.Signals[int(sig)] = c.count
 		}

@@ -251,3 +251,24 @@ func TestFirstMasterThatNeverGoesLiveEndsAll(t *testing.T) {
 		t.Errorf("the end is %+v, want status 1 with the last word of the master", k.ending)
 	}
 }
+
+func TestAMasterWithoutTheSavedStateHearsOfEveryStop(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.caughtSignal(syscall.SIGINT)
+	k.send(&link.Save{Data: []byte(`{}`), Signals: map[int]int{2: 1}})
+	k.masterDies()
+	var hello link.Hello
+	for range triesWithState + 1 {
+		hello, _ = k.runMaster()
+		if hello.Rebuild == "" && len(hello.Signals) > 0 {
+			t.Errorf("a master with the saved state is told %v again", hello.Signals)
+		}
+		k.masterDies()
+		k.sys.clock = k.master.restartAt
+		k.deadlines()
+	}
+	if hello.Rebuild == "" || hello.Signals[2] != 1 {
+		t.Errorf("the master that rebuilds is told %q and signals %v, want the INT", hello.Rebuild, hello.Signals)
+	}
+}

@@ -47,12 +47,27 @@ func (p *Pool) workerDeadline(w *Worker) (Time, bool) {
 		return w.StartedAt + p.set.AckTimeout, true
 	case w.Phase == Starting:
 		return w.StartedAt + p.set.AckTime, true
-	case w.Phase == Draining && p.set.DrainTimeout > 0:
-		return w.SignalAt + p.set.DrainTimeout, true
+	case w.Phase == Draining:
+		return p.drainDeadline(w)
 	case w.Phase == Stopping:
 		return w.SignalAt + p.set.KillTimeout, true
 	}
 	return 0, false
+}
+
+// drainDeadline is when a draining worker is sent TERM. One that never ACKed
+// in manual mode has no longer to end than it had to ACK: if it hangs, nobody
+// would ever end it.
+func (p *Pool) drainDeadline(w *Worker) (at Time, ok bool) {
+	if p.set.DrainTimeout > 0 {
+		at, ok = w.SignalAt+p.set.DrainTimeout, true
+	}
+	if p.set.AckManual && w.ReadyAt == 0 && !w.Uncertain {
+		if fault := max(w.StartedAt+p.set.AckTimeout, w.SignalAt); !ok || fault < at {
+			at, ok = fault, true
+		}
+	}
+	return at, ok
 }
 
 // timer is a deadline that a worker has, or once had.
