@@ -88,10 +88,36 @@ func TLS(certFile, keyFile string) Option {
 	return func(o *options) { o.tls, o.cert, o.key = true, certFile, keyFile }
 }
 
+// early catches the graceful signal from the start of the program on: until
+// somebody asks for it the runtime swallows USR2 (os/signal), and a worker that
+// is asked to stop while it boots would never hear.
+var early = make(chan os.Signal, 1)
+
+func init() {
+	if Managed() {
+		signal.Notify(early, DefaultGracefulSignal)
+	}
+}
+
 // Context returns a copy of parent that ends when the worker is asked to stop:
 // by the graceful signal, by TERM or by INT. Until stop is called those signals
-// have no other effect. Call it first thing in main: a signal that comes before
-// kills the process, which is right only while it has accepted nothing.
+// have no other effect. Call it first thing in main: a TERM or INT that comes
+// before kills the process, which is right only while it has accepted nothing.
+// A USR2 that came before ends the context at once; another signal that was
+// set by [GracefulSignal] counts from the call on.
 func Context(parent context.Context, opts ...Option) (ctx context.Context, stop context.CancelFunc) {
-	return signal.NotifyContext(parent, newOptions(opts).stopSignals()...)
+	o := newOptions(opts)
+	ctx, unregister := signal.NotifyContext(parent, o.stopSignals()...)
+	ctx, cancel := context.WithCancel(ctx)
+	if o.graceful == DefaultGracefulSignal {
+		select {
+		case <-early:
+			cancel()
+		default:
+		}
+	}
+	return ctx, func() {
+		cancel()
+		unregister()
+	}
 }

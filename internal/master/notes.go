@@ -20,6 +20,7 @@ var aboutWorkers = map[pool.Kind]struct {
 	pool.NoteFailed:     {slog.LevelWarn, "worker failed to start"},
 	pool.NoteDied:       {slog.LevelWarn, "worker died"},
 	pool.NoteRetired:    {slog.LevelInfo, "worker was asked to end gracefully"},
+	pool.NoteReminded:   {slog.LevelInfo, "worker ACKed after it was asked to end, and was asked again"},
 	pool.NoteStopped:    {slog.LevelInfo, "worker was sent TERM"},
 	pool.NoteKilled:     {slog.LevelWarn, "worker was sent KILL"},
 	pool.NoteEnded:      {slog.LevelInfo, "worker ended"},

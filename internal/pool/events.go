@@ -155,12 +155,26 @@ func (e Exited) apply(p *Pool) {
 func (e Acked) apply(p *Pool) {
 	w := p.workers[e.Serial]
 	switch {
-	case w == nil || w.Phase != Starting || w.PID == 0:
+	case w == nil || w.Phase > Draining || w.Phase == Ready || w.PID == 0:
 	case !p.set.AckManual:
 		p.noteOf(NoteAckIgnored, w)
+	case w.Phase == Draining:
+		p.remind(w)
 	default:
 		p.ready(w)
 	}
+}
+
+// remind sends the graceful signal again to a worker that ACKs for the first
+// time though it was asked to end: it may not have heard. The runtime of Go,
+// for one, swallows USR2 until the program asks for it.
+func (p *Pool) remind(w *Worker) {
+	if w.ReadyAt != 0 || w.SignalAt == 0 {
+		return
+	}
+	p.change(w, func() { w.ReadyAt = p.now })
+	p.do(Send{Serial: w.Serial, Signal: p.gracefulSignal()})
+	p.noteOf(NoteReminded, w)
 }
 
 func (e SetNumber) apply(p *Pool) {

@@ -24,6 +24,7 @@ const (
 	NoteFailed                 // a failed start
 	NoteDied                   // a ready worker ended by itself
 	NoteRetired                // a worker was sent the graceful signal
+	NoteReminded               // a draining worker ACKed and was sent the signal again
 	NoteStopped                // a worker was sent TERM
 	NoteKilled                 // a worker was sent KILL
 	NoteEnded                  // a worker that was asked to end has ended

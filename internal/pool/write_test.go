@@ -37,7 +37,7 @@ func (pl *player) writeMessage(message any) {
 var noteNames = map[Kind]string{
 	NoteSpawned: "started", NoteReady: "ready", NoteAckIgnored: "ack ignored",
 	NoteFailed: "failed", NoteDied: "died", NoteRetired: "retired", NoteStopped: "stopped",
-	NoteKilled: "killed", NoteEnded: "ended", NoteOverdue: "overdue", NoteNumber: "number",
+	NoteReminded: "reminded", NoteKilled: "killed", NoteEnded: "ended", NoteOverdue: "overdue", NoteNumber: "number",
 	NoteUpgrade: "upgrade", NoteAgain: "again", NoteWaiting: "waiting", NoteDone: "done",
 	NoteAborted: "aborted", NoteSuperseded: "superseded", NoteGivenUp: "given up",
 	NoteShortage: "shortage", NoteStop: "stop",

@@ -228,6 +228,6 @@ type Progress struct {
 	Ready      int    `json:"ready"`
 	Number     int    `json:"number"`
 	Event      string `json:"event,omitempty"` // spawned, ready, retired, failed, waiting
-	PID        int    `json:"pid,omitempty"`   // the worker that Event is about
-	Index      int    `json:"index,omitempty"`
+	PID        int    `json:"pid,omitempty"`   // the worker that Event is about; 0: none
+	Index      int    `json:"index"`           // its index
 }
