@@ -6,6 +6,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
 	"time"
 
 	"einhyrningsins/bench/load"
@@ -21,22 +24,22 @@ var pace = load.Options{Conns: 32, NewFraction: 0.2, Rate: 2000}
 const slice = 2 * time.Second
 
 // disturbed is the part of all processor time, used by others, from which on a
-// pair of slices counts as disturbed.
+// round counts as disturbed.
 const disturbed = 0.1
 
 // latency compares slices at rest with slices of upgrades back to back, in
 // turn, so that whatever else the machine does falls on both.
 func latency(ctx context.Context, e *env, r *row) error {
-	pairs := e.scaled(30, 3)
+	rounds := e.scaled(30, 3)
 	for _, mode := range []client.Mode{client.Smooth, client.Fleet} {
 		d, err := e.fourWorkers(ctx, bootTime)
 		if err != nil {
 			return err
 		}
-		c := &contrast{d: d, mode: mode}
+		c := &contrast{d: d, mode: mode, program: e.bin(goHTTPBin)}
 		end := time.Now().Add(e.patience)
-		for len(c.pairs) < pairs || (c.undisturbed() < pairs && time.Now().Before(end)) {
-			if err := c.pair(ctx); err != nil {
+		for len(c.rounds) < rounds || (c.undisturbed() < rounds && time.Now().Before(end)) {
+			if err := c.round(ctx); err != nil {
 				return fmt.Errorf("%s: %w", mode, err)
 			}
 		}
@@ -45,30 +48,32 @@ func latency(ctx context.Context, e *env, r *row) error {
 			return err
 		}
 	}
-	r.how("n=%d pairs or more of slices of %v: at rest, then upgrades of 4 workers (boot 100 ms) back to back; open loop", pairs, slice)
-	r.how("of %.0f requests/s by %d clients, %.0f %% on new connections; all slices of a kind merged, then the ratio of their", pace.Rate, pace.Conns, pace.NewFraction*100)
-	r.how("p99. Load, workers and their starts share the cores. Pairs in which others used more than %.0f %% of the", disturbed*100)
+	r.how("n=%d rounds or more of slices of %v: at rest; upgrades of 4 workers (boot 100 ms) back to back; and starts: the", rounds, slice)
+	r.how("same program started and ended at the same pace beside the workers, without any upgrade, which is what the starts")
+	r.how("alone cost. Open loop of %.0f requests/s by %d clients, %.0f %% on new connections; all slices of a kind merged, then", pace.Rate, pace.Conns, pace.NewFraction*100)
+	r.how("the ratio of their p99. Load, workers and starts share the cores. Rounds in which others used more than %.0f %% of the", disturbed*100)
 	r.how("processors are left out when at least ten are left.")
 	return nil
 }
 
-// contrast holds what was seen at rest and during upgrades.
+// contrast holds what was seen at rest, during upgrades, and during starts.
 type contrast struct {
-	d     *daemon
-	mode  client.Mode
-	pairs []pair
-	lost  int64
+	d       *daemon
+	mode    client.Mode
+	program string
+	rounds  []round
+	lost    int64
 }
 
-// pair is a slice at rest and one of upgrades.
-type pair struct {
-	rest, busy *load.Histogram
-	upgrades   int
-	others     float64 // part of the processors that others used, the worse of both slices
+// round is one slice of each kind.
+type round struct {
+	rest, busy, starts *load.Histogram
+	upgrades           int
+	others             float64 // part of the processors that others used, in the worst of the slices
 }
 
 func (c *contrast) undisturbed() (n int) {
-	for _, p := range c.pairs {
+	for _, p := range c.rounds {
 		if p.others <= disturbed {
 			n++
 		}
@@ -76,25 +81,60 @@ func (c *contrast) undisturbed() (n int) {
 	return n
 }
 
-func (c *contrast) pair(ctx context.Context) error {
-	var p pair
-	rest, others, err := c.slice(ctx, nil)
-	if err != nil {
-		return err
+func (c *contrast) round(ctx context.Context) error {
+	var p round
+	for _, kind := range []struct {
+		to    **load.Histogram
+		again func(context.Context) error
+	}{
+		{&p.rest, nil},
+		{&p.busy, func(ctx context.Context) error {
+			_, err := c.d.client.Upgrade(ctx, c.mode, nil)
+			p.upgrades++
+			return err
+		}},
+		{&p.starts, c.startFour},
+	} {
+		got, others, err := c.slice(ctx, kind.again)
+		if err != nil {
+			return err
+		}
+		*kind.to, p.others = got.Latency, max(p.others, others)
+		c.lost += got.Lost
+		if err := c.d.settle(ctx); err != nil {
+			return err
+		}
 	}
-	p.rest, p.others = rest.Latency, others
-	busy, others, err := c.slice(ctx, func(ctx context.Context) error {
-		_, err := c.d.client.Upgrade(ctx, c.mode, nil)
-		p.upgrades++
-		return err
-	})
-	if err != nil {
-		return err
+	c.rounds = append(c.rounds, p)
+	return nil
+}
+
+// startFour starts the program four times as an upgrade would, by twos or all
+// at once, and ends it as soon as it has booted. No load reaches it.
+func (c *contrast) startFour(ctx context.Context) error {
+	wave := 4
+	if c.mode == client.Smooth {
+		wave = min(runtime.NumCPU(), 4)
 	}
-	p.busy, p.others = busy.Latency, max(p.others, others)
-	c.lost += rest.Lost + busy.Lost
-	c.pairs = append(c.pairs, p)
-	return c.d.settle(ctx)
+	for left := 4; left > 0; left -= wave {
+		var started []*exec.Cmd
+		for range min(wave, left) {
+			p := exec.Command(c.program, "-addr", "127.0.0.1:0", "-boot", bootTime.String())
+			if err := p.Start(); err != nil {
+				return err
+			}
+			started = append(started, p)
+		}
+		err := c.d.pause(ctx, bootTime+5*time.Millisecond)
+		for _, p := range started {
+			p.Process.Signal(syscall.SIGTERM)
+			p.Wait()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // slice sends load and does something again and again for a while. others is
@@ -162,27 +202,29 @@ func (c *contrast) report(r *row) {
 	if c.undisturbed() < 10 {
 		limit, note = 1, "; NOT enough for a judgement: all were taken"
 	}
-	rest, busy := new(load.Histogram), new(load.Histogram)
+	rest, busy, starts := new(load.Histogram), new(load.Histogram), new(load.Histogram)
 	var ratios, others []float64
 	upgrades := 0
-	for _, p := range c.pairs {
+	for _, p := range c.rounds {
 		upgrades += p.upgrades
 		others = append(others, p.others*100)
-		if p.others > limit {
-			continue
+		if p.others <= limit {
+			rest.Merge(p.rest)
+			busy.Merge(p.busy)
+			starts.Merge(p.starts)
+			ratios = append(ratios, float64(p.busy.Quantile(0.99))/float64(p.rest.Quantile(0.99)))
 		}
-		rest.Merge(p.rest)
-		busy.Merge(p.busy)
-		ratios = append(ratios, float64(p.busy.Quantile(0.99))/float64(p.rest.Quantile(0.99)))
 	}
-	p99rest, p99busy := rest.Quantile(0.99), busy.Quantile(0.99)
+	p99 := func(h *load.Histogram) float64 { return us(h.Quantile(0.99)) }
 	label := string(c.mode)
-	r.atMost(label+": p99 during upgrades / at rest", float64(p99busy)/float64(p99rest), 1.3, "",
-		fmt.Sprintf("median of the pairs %.2f; %d of %d pairs undisturbed%s", median(ratios), c.undisturbed(), len(c.pairs), note))
-	r.info(label+": p99 at rest", us(p99rest), "µs", spread(rest))
-	r.info(label+": p99 during upgrades", us(p99busy), "µs", spread(busy))
+	r.atMost(label+": p99 during upgrades / at rest", p99(busy)/p99(rest), 1.3, "",
+		fmt.Sprintf("median of the rounds %.2f; %d of %d rounds undisturbed%s", median(ratios), c.undisturbed(), len(c.rounds), note))
+	r.info(label+": p99 during starts / at rest", p99(starts)/p99(rest), "", "no upgrade, only as many processes starting and ending")
+	r.info(label+": p99 at rest", p99(rest), "µs", spread(rest))
+	r.info(label+": p99 during upgrades", p99(busy), "µs", spread(busy))
+	r.info(label+": p99 during starts", p99(starts), "µs", spread(starts))
 	r.info(label+": others used", median(others), "% median", fmt.Sprintf("of the processors; max %s %%", number(quantile(others, 1))))
-	r.atMost(label+": lost", float64(c.lost), 0, "requests", fmt.Sprintf("%d upgrades, all pairs", upgrades))
+	r.atMost(label+": lost", float64(c.lost), 0, "requests", fmt.Sprintf("%d upgrades, all rounds", upgrades))
 }
 
 func spread(h *load.Histogram) string {

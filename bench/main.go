@@ -52,7 +52,7 @@ var measurements = []measurement{
 	{"roundtrip", "round trip of a command", 2 * time.Minute, roundTrip},
 	{"thousand", "1,000 workers of sleep", 3 * time.Minute, thousand},
 	{"recovery", "kill -9 of the master to the next one's first answer", 3 * time.Minute, recovery},
-	{"latency", "latency during upgrades against latency at rest", 10 * time.Minute, latency},
+	{"latency", "latency during upgrades against latency at rest", 30 * time.Minute, latency},
 	{"hostile", "1,000 hostile clients of the control socket", 3 * time.Minute, hostile},
 	{"drain", "what a worker's own way to stop loses", 5 * time.Minute, drain},
 	{"peers", "side by side with gunicorn and Server::Starter", 10 * time.Minute, peers},
