@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"einhyrningsins/internal/config"
@@ -17,6 +18,7 @@ func runMaster() int {
 	keeper.Clean(keeper.MasterLinkFD)
 	keeper.Deafen()
 	tune()
+	runtime.GOMAXPROCS(1) // one loop does it all; more would only cost threads
 	keeper.SetComm(keeper.MasterName)
 	err := master.Run(os.NewFile(keeper.MasterLinkFD, "link"), func(cfg *config.Config) master.Log {
 		return newLog(cfg, "master")

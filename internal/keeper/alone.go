@@ -15,13 +15,12 @@ type alone struct {
 }
 
 // aloneAt is when the keeper stops everything by itself, unless a master goes
-// live before; 0: no stop signal waits.
+// live before; 0: no stop signal was ever caught, or a master lives.
 func (k *keeper) aloneAt() time.Duration {
-	since := k.stopSince()
-	if since == 0 || k.master.liveAt > 0 && k.master.exists() || k.alone != nil {
+	if k.stopAt == 0 || k.master.liveAt > 0 && k.master.exists() {
 		return 0
 	}
-	return max(since, k.master.diedAt) + patience
+	return max(k.stopAt, k.master.diedAt) + patience
 }
 
 func (k *keeper) stopAlone() {

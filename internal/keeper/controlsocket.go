@@ -70,9 +70,13 @@ func (c *controlSocket) open() error {
 
 func (c *controlSocket) takeLock() (deadKeeper, error) {
 	name := c.path + ".lock"
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return deadKeeper{}, fmt.Errorf("cannot open lock file %s: %w", name, rootCause(err))
+	}
+	if err := checkLockFile(f); err != nil {
+		f.Close()
+		return deadKeeper{}, fmt.Errorf("cannot use lock file %s: %w; remove it or choose another path with -d", name, err)
 	}
 	holder := readPID(f)
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
@@ -84,6 +88,24 @@ func (c *controlSocket) takeLock() (deadKeeper, error) {
 	}
 	c.lock = f
 	return deadKeeper{holder}, nil
+}
+
+// checkLockFile makes sure that what we are going to write to is a lock file,
+// and not something that others put in its place.
+func checkLockFile(f *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return errors.New("it is not a regular file")
+	case st.Nlink != 1:
+		return errors.New("it has other names too (hard links)")
+	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
+		return fmt.Errorf("it belongs to user %d", st.Uid)
+	}
+	return nil
 }
 
 func readPID(f *os.File) int {
@@ -162,6 +184,15 @@ func bindControl(path string) (bound, error) {
 		return bound{}, fmt.Errorf("cannot bind control socket %s: %w", path, err)
 	}
 	return bound{fd, at}, nil
+}
+
+// rebindControl binds the path anew if it is still missing; otherwise the
+// listener's fd is -1.
+func rebindControl(path string) (bound, error) {
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		return bound{fd: -1}, nil
+	}
+	return bindControl(path)
 }
 
 func inodeOf(path string) (inode, error) {

@@ -108,6 +108,7 @@ func newTestKeeper(t *testing.T) *testKeeper {
 func (k *testKeeper) runMaster() (link.Hello, []link.Child) {
 	k.t.Helper()
 	if !k.master.starting {
+		k.master.restartAt = 0
 		k.startMaster()
 	}
 	dup, err := unix.Dup(int(k.master.theirs.Fd()))

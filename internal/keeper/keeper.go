@@ -46,7 +46,8 @@ type keeper struct {
 	master   master
 	saved    []byte // the pool, as the master last saved it
 	caught   map[syscall.Signal]*caughtSignal
-	ints     int // INTs caught since the start
+	ints     int           // INTs caught since the start
+	stopAt   time.Duration // when the last stop signal was caught; 0: none ever
 	noSpawns bool
 
 	alone  *alone   // we stop everything ourselves
@@ -58,7 +59,6 @@ type keeper struct {
 type caughtSignal struct {
 	count int           // not forgotten yet
 	told  int           // of these, how many this master knows of
-	total int           // since we were started
 	since time.Duration // when the oldest was caught
 }
 
@@ -131,25 +131,28 @@ func (k *keeper) nextDeadline() (time.Duration, bool) {
 			next = t
 		}
 	}
-	if k.ending != nil {
+	earlier(k.master.abandonAt)
+	switch {
+	case k.ending != nil:
 		earlier(k.ending.by)
-		return next, next > 0
-	}
-	earlier(k.master.restartAt)
-	earlier(k.master.hungAt(k))
-	earlier(k.aloneAt())
-	if k.alone != nil {
+	case k.alone != nil:
 		earlier(k.alone.killAt)
+	default:
+		earlier(k.master.restartAt)
+		earlier(k.master.hungAt(k))
+		earlier(k.aloneAt())
 	}
 	return next, next > 0
 }
 
 // deadlines does what has become due.
 func (k *keeper) deadlines() {
-	k.reap() // an exit that has happened comes before a deadline
+	k.catchUp()
 	now := k.sys.now()
 	due := func(t time.Duration) bool { return t > 0 && t <= now }
 	switch {
+	case due(k.master.abandonAt):
+		k.abandonLink()
 	case k.ending != nil:
 		if due(k.ending.by) {
 			k.killMaster("it did not end")
@@ -170,6 +173,23 @@ func (k *keeper) deadlines() {
 	}
 }
 
+// catchUp deals with all that has happened before a deadline is acted upon: we
+// may have been stopped together with a master that is as healthy as we are.
+func (k *keeper) catchUp() {
+	k.reap()
+	for k.master.conn != nil && !k.master.conn.Idle() {
+		select {
+		case in, open := <-k.master.in():
+			if open {
+				k.order(in)
+			} else {
+				k.masterClosed()
+			}
+		case <-k.master.conn.Parked():
+		}
+	}
+}
+
 // caughtSignal takes note of a signal, for the master to deal with.
 func (k *keeper) caughtSignal(sig syscall.Signal) {
 	c := k.caught[sig]
@@ -181,7 +201,9 @@ func (k *keeper) caughtSignal(sig syscall.Signal) {
 		c.since = k.sys.now()
 	}
 	c.count = min(c.count+1, 3) // a third one says all that there is to say
-	c.total = min(c.total+1, 3)
+	if isStop(sig) {
+		k.stopAt = k.sys.now()
+	}
 	if sig == syscall.SIGINT {
 		k.ints++
 	}

@@ -41,6 +41,7 @@ type master struct {
 	done      uint64        // number of the last signal that was carried out
 	toldDone  uint64
 
+	abandonAt time.Duration // when its link is closed though its end was not read; 0: it has one
 	restartAt time.Duration
 	delay     time.Duration // before the next restart
 	failures  int           // in a row that never went live
@@ -102,16 +103,14 @@ func (m *master) hungHow() string {
 
 // startMaster asks the spawner for a master.
 func (k *keeper) startMaster() {
+	m := &k.master
+	m.greeted, m.killed, m.liveAt, m.done, m.toldDone = false, false, 0, 0, 0
 	ours, theirs, err := link.Pair()
 	if err != nil {
-		k.log.Error("cannot make the link to a master", "error", err)
-		k.scheduleMaster()
+		k.cannotStartMaster(fmt.Errorf("cannot make the link to a master: %w", err))
 		return
 	}
-	m := &k.master
 	m.conn, m.theirs, m.starting = ours, theirs, true
-	m.greeted, m.killed, m.liveAt, m.done, m.toldDone = false, false, 0, 0, 0
-	m.count++
 	path := ownProgram
 	if path == "" {
 		path, _ = os.Executable()
@@ -130,21 +129,35 @@ func (k *keeper) masterStarted(a answer) {
 	m.starting = false
 	m.theirs.Close()
 	if a.err != nil {
-		k.log.Error("cannot start a master", "error", a.err)
 		m.conn.Close()
 		m.conn = nil
-		m.lastWord = a.err.Error()
-		k.scheduleMaster()
+		k.cannotStartMaster(fmt.Errorf("cannot start a master from %s: %w", a.job.process.path, a.err))
 		return
 	}
 	m.pid, m.startedAt = a.pid, a.at
+	m.count++
+	if k.alone != nil || k.ending != nil {
+		k.killMaster("it is not needed any more")
+	}
+}
+
+// cannotStartMaster tries again later. It says nothing about the saved state,
+// so it does not count among the masters that never went live.
+func (k *keeper) cannotStartMaster(err error) {
+	m := &k.master
+	m.lastWord = err.Error()
+	k.log.Error(err.Error())
+	if !m.everLive {
+		m.failures++
+	}
+	k.scheduleMaster()
 }
 
 // masterClosed means that its link was read to the end.
 func (k *keeper) masterClosed() {
 	k.log.Debug("a master closed its link", "pid", k.master.pid, "reason", k.master.conn.Err())
 	k.master.conn.Close()
-	k.master.conn = nil
+	k.master.conn, k.master.abandonAt = nil, 0
 	k.master.closedAt = k.sys.now()
 	k.masterGone()
 }
@@ -153,6 +166,9 @@ func (k *keeper) masterClosed() {
 func (k *keeper) masterEnded(status syscall.WaitStatus) {
 	m := &k.master
 	m.pid = 0
+	if m.conn != nil {
+		m.abandonAt = k.sys.now() + time.Second
+	}
 	switch {
 	case m.killed:
 	case status.Signaled():
@@ -161,6 +177,13 @@ func (k *keeper) masterEnded(status syscall.WaitStatus) {
 		m.lastWord = fmt.Sprintf("exit status %d", status.ExitStatus())
 	}
 	k.masterGone()
+}
+
+// abandonLink gives up a link whose master was reaped and whose end does not
+// come: all that it said was read long ago.
+func (k *keeper) abandonLink() {
+	k.log.Error("the link of a dead master does not end; closing it")
+	k.masterClosed()
 }
 
 // masterGone goes on to the next master once nothing of the last is left: it
@@ -172,6 +195,8 @@ func (k *keeper) masterGone() {
 	}
 	if m.liveAt > 0 {
 		m.diedAt = k.sys.now()
+	} else {
+		m.failures++
 	}
 	if k.ending != nil {
 		return
@@ -189,18 +214,13 @@ func (k *keeper) liveFor() time.Duration {
 
 func (k *keeper) scheduleMaster() {
 	m := &k.master
-	if m.liveAt == 0 {
-		m.failures++
-	}
 	switch {
-	case k.alone != nil:
-		return
+	case k.alone != nil || k.ending != nil:
 	case !m.everLive && m.failures >= triesWithState:
 		k.ending = &ending{code: 1, reason: "no master ever went live: " + m.lastWord}
-		return
 	case m.liveAt > 0 && k.liveFor() >= provenAfter:
 		m.delay = 0
-		k.startMaster()
+		m.restartAt = k.sys.now()
 	default:
 		m.delay = min(max(2*m.delay, firstDelay), longestDelay)
 		m.restartAt = k.sys.now() + m.delay
@@ -269,14 +289,10 @@ func (k *keeper) greet() {
 	h.NextSerial, h.Children, h.Masters = k.table.next, len(all), m.count-1
 	h.Saved = k.saved
 	if m.failures >= triesWithState {
-		h.Saved = nil
 		h.Rebuild = fmt.Sprintf("%d masters in a row never went live", m.failures)
 	}
 	h.Signals = map[int]int{}
 	for sig, c := range k.caught {
-		if h.Rebuild != "" && isStop(sig) {
-			c.count = c.total // that we are stopping is lost with the state
-		}
 		if c.count > 0 {
 			h.Signals[int(sig)] = c.count
 		}

@@ -121,6 +121,7 @@ func TestMasterBehindAQueueOfSpawnsStartsFirst(t *testing.T) {
 	k.send(&link.Spawn{Serial: 1, Generation: 1}, &link.Spawn{Serial: 2, Generation: 1})
 	k.sys.clock += time.Second
 	k.masterDies()
+	k.deadlines()
 	if _, j := k.spawner.next(); j.serial != 0 {
 		t.Errorf("the next job is worker %d, want the master", j.serial)
 	}
@@ -218,9 +219,10 @@ func TestRestartDelays(t *testing.T) {
 	k.live()
 	k.sys.clock += provenAfter
 	k.masterDies()
-	if k.master.restartAt != 0 || len(k.spawner.queue) != 1 {
+	if k.master.restartAt != k.sys.clock {
 		t.Fatal("a proven master was not replaced at once")
 	}
+	k.deadlines()
 	var delays []time.Duration
 	var rebuilt []bool
 	for range 8 {
@@ -252,23 +254,53 @@ func TestFirstMasterThatNeverGoesLiveEndsAll(t *testing.T) {
 	}
 }
 
-func TestAMasterWithoutTheSavedStateHearsOfEveryStop(t *testing.T) {
+func TestAMasterThatCannotBeStartedCostsNoState(t *testing.T) {
 	k := newTestKeeper(t)
 	k.live()
-	k.caughtSignal(syscall.SIGINT)
-	k.send(&link.Save{Data: []byte(`{}`), Signals: map[int]int{2: 1}})
+	k.send(&link.Save{Data: []byte(`{"a":1}`)})
 	k.masterDies()
-	var hello link.Hello
-	for range triesWithState + 1 {
-		hello, _ = k.runMaster()
-		if hello.Rebuild == "" && len(hello.Signals) > 0 {
-			t.Errorf("a master with the saved state is told %v again", hello.Signals)
-		}
-		k.masterDies()
+	for range 2 * triesWithState {
 		k.sys.clock = k.master.restartAt
 		k.deadlines()
+		k.answerJob(syscall.EAGAIN)
 	}
-	if hello.Rebuild == "" || hello.Signals[2] != 1 {
-		t.Errorf("the master that rebuilds is told %q and signals %v, want the INT", hello.Rebuild, hello.Signals)
+	k.sys.clock = k.master.restartAt
+	k.deadlines()
+	if hello, _ := k.runMaster(); hello.Rebuild != "" || string(hello.Saved) != `{"a":1}` {
+		t.Errorf("its hello is %+v", hello)
+	}
+}
+
+func TestLinkThatOutlivesItsMasterIsGivenUp(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.sys.clock += provenAfter
+	k.sys.end(k.master.pid, 1) // and somebody else holds its end of the link
+	k.reap()
+	at, ok := k.nextDeadline()
+	if !ok || k.master.restartAt != 0 {
+		t.Fatal("nothing waits for the end of the link")
+	}
+	k.sys.clock = at
+	k.deadlines()
+	if k.master.conn != nil || k.master.restartAt != at {
+		t.Errorf("no other master is to be started: %+v", k.master)
+	}
+}
+
+func TestWhatHasArrivedComesBeforeADeadline(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	serial, pid := k.spawnWorker()
+	k.sys.end(pid, 0)
+	k.reap()
+	k.told()
+	k.theirs.Send(&link.Forget{Serial: serial})
+	k.sys.did = nil
+	k.sys.clock += time.Hour // both were stopped
+	k.deadlines()
+	wantDid(t, k)
+	if len(k.table.ends) != 0 {
+		t.Error("the master's word was not heard")
 	}
 }

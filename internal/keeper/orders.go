@@ -116,6 +116,9 @@ func (k *keeper) renewed(a answer) {
 		k.log.Error("the control socket is gone", "error", a.err)
 		return
 	}
+	if a.bound.fd < 0 {
+		return
+	}
 	k.control.replace(a.bound)
 	k.log.Warn("the control socket was gone; bound it anew", "path", k.cfg.SocketPath)
 	listener, err := k.control.dup()

@@ -5,6 +5,7 @@ package keeper
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -15,12 +16,15 @@ func writePIDFile(path string) error {
 	fail := func(err error) error {
 		return fmt.Errorf("cannot write pid file %s: %w", path, rootCause(err))
 	}
-	tmp := path + "." + strconv.Itoa(os.Getpid())
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fail(err)
 	}
+	tmp := f.Name()
 	_, err = fmt.Fprintf(f, "%d\n", os.Getpid())
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}

@@ -48,7 +48,7 @@ func (s spawner) serve(sys system) {
 	for j := range s.jobs {
 		a := answer{job: j}
 		if j.renew != "" {
-			a.bound, a.err = bindControl(j.renew)
+			a.bound, a.err = rebindControl(j.renew)
 		} else {
 			a.pid, a.err = sys.start(j.process)
 		}

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,11 +25,15 @@ import (
 // Exit statuses. A stop that was asked for ends with 0.
 const (
 	exitFailed = 1
-	exitUsage  = 2
 )
 
-// handled are the signals that mean something to us. A master is started with
-// all of them blocked, so that one sent to both acts once.
+// spareThreads are made at the start, beside those that the runtime has then.
+const spareThreads = 4
+
+// handled are the signals that mean something to us. A master ignores them
+// all, so that one sent to both acts once; until it does so it has them
+// blocked, as far as the Go runtime leaves them so. One that dies of a signal
+// all the same is replaced.
 var handled = []syscall.Signal{
 	syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
 	syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU,
@@ -81,7 +87,7 @@ func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int,
 	if err := k.prepare(path); err != nil {
 		return exitFailed, err
 	}
-	k.listenToSignals()
+	reserveThreads()
 	k.spawner = newSpawner(k.sys)
 	code, reason := k.run()
 	k.control.close()
@@ -120,6 +126,8 @@ func (k *keeper) prepare(path string) (err error) {
 	if hint := dead.hint(); hint != nil {
 		k.log.Warn(hint.Error())
 	}
+	// Up to here a signal may end us as any program: nothing exists yet.
+	k.listenToSignals()
 	if err := control.open(); err != nil {
 		return err
 	}
@@ -155,6 +163,28 @@ func (k *keeper) describe(path string, sockets []*bind.Socket) error {
 		})
 	}
 	return nil
+}
+
+// reserveThreads makes the threads that the runtime may come to need while
+// they can still be had: it ends the process when it cannot make one, and
+// workers may use up what the user or the unit is allowed (RLIMIT_NPROC,
+// TasksMax). Idle threads stay with the runtime. Two processors at least, for
+// an execve(2) that hangs keeps one of them.
+func reserveThreads() {
+	runtime.GOMAXPROCS(2)
+	var there, leave sync.WaitGroup
+	there.Add(spareThreads)
+	leave.Add(1)
+	for range spareThreads {
+		go func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			there.Done()
+			leave.Wait()
+		}()
+	}
+	there.Wait()
+	leave.Done()
 }
 
 func (k *keeper) listenToSignals() {

@@ -109,3 +109,50 @@ func TestEndWaitsForTheMasterButNotForEver(t *testing.T) {
 		t.Errorf("the end is %v %d %q", over, code, reason)
 	}
 }
+
+func TestStopThatWasDealtWithEndsAlsoWithoutAMaster(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.spawnWorker()
+	k.caughtSignal(syscall.SIGINT)
+	k.told()
+	k.send(&link.Save{Data: []byte(`{}`), Signals: map[int]int{2: 1}})
+	k.sys.clock += time.Hour
+	k.masterDies()
+	died := k.sys.clock
+	for k.alone == nil && k.sys.clock < died+time.Minute {
+		at, ok := k.nextDeadline()
+		if !ok {
+			t.Fatal("nobody will ever stop the worker")
+		}
+		k.sys.clock = at
+		k.deadlines()
+		if k.alone == nil {
+			k.answerJob(syscall.EAGAIN)
+		}
+	}
+	if k.alone == nil || k.sys.clock != died+patience {
+		t.Errorf("the keeper stops alone %v after the master's death, want %v", k.sys.clock-died, patience)
+	}
+}
+
+func TestNoDeadlineIsLeftBehind(t *testing.T) {
+	k := newTestKeeper(t)
+	k.runMaster() // it never goes live
+	k.spawnWorker()
+	k.caughtSignal(syscall.SIGTERM)
+	for range 10 {
+		at, ok := k.nextDeadline()
+		if !ok {
+			break
+		}
+		if at <= k.sys.clock && k.sys.clock > time.Second {
+			t.Fatalf("a deadline of %v is still there at %v: the loop would spin", at, k.sys.clock)
+		}
+		k.sys.clock = at
+		k.deadlines()
+	}
+	if k.alone == nil || k.alone.killAt != 0 {
+		t.Errorf("alone is %+v, want a stop that has come to KILL", k.alone)
+	}
+}

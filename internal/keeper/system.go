@@ -52,8 +52,21 @@ func (realSystem) start(p process) (int, error) {
 }
 
 func (realSystem) kill(pid int, sig syscall.Signal, group bool) error {
+	err := syscall.ESRCH
 	if group {
-		pid = -pid
+		err = errno(syscall.Kill(-pid, sig))
 	}
-	return os.NewSyscallError("kill", syscall.Kill(pid, sig))
+	if err == syscall.ESRCH {
+		// Also when the process has left the group that we made for it.
+		err = errno(syscall.Kill(pid, sig))
+	}
+	if err != 0 {
+		return os.NewSyscallError("kill", err)
+	}
+	return nil
+}
+
+func errno(err error) syscall.Errno {
+	e, _ := err.(syscall.Errno)
+	return e
 }

@@ -47,12 +47,10 @@ type chunk struct {
 
 // Pair makes the two ends of a link: ours, and the file that a master inherits.
 func Pair() (*Conn, *os.File, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	fds, err := socketpair()
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
-	unix.CloseOnExec(fds[0])
-	unix.CloseOnExec(fds[1])
 	theirs := os.NewFile(uintptr(fds[1]), "link")
 	ours, err := New(os.NewFile(uintptr(fds[0]), "link"))
 	if err != nil {

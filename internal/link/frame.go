@@ -13,9 +13,10 @@ import (
 // number of file descriptors that travel with it (1 byte), payload (JSON).
 const headerSize = 6
 
-// MaxPayload bounds one message. The longest is a hello: the command line and
-// one address a socket.
-const MaxPayload = 4 << 20
+// MaxPayload bounds one message. The longest is a hello with the whole command
+// line, which execve(2) limits to a quarter of the stack (2 MiB by default)
+// and JSON may lengthen sixfold.
+const MaxPayload = 16 << 20
 
 // maxFDs bounds the file descriptors of one message.
 const maxFDs = 16

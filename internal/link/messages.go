@@ -37,7 +37,7 @@ type Hello struct {
 	Signals    map[int]int     `json:"signals"`     // caught and not yet forgotten: number → how often
 	Children   int             `json:"children"`
 	Saved      json.RawMessage `json:"saved"`   // the pool as last saved; nil: none
-	Rebuild    string          `json:"rebuild"` // not "": why there is no saved state
+	Rebuild    string          `json:"rebuild"` // not "": why Saved must not be relied upon
 	Masters    int             `json:"masters"` // how many masters there were before this one
 }
 

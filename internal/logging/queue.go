@@ -59,6 +59,7 @@ func (q *queue) Write(line []byte) (int, error) {
 }
 
 func (q *queue) run() {
+	holdTerminal(q.out)
 	for {
 		line, lost, more := q.take()
 		if !more {

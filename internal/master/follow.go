@@ -72,6 +72,10 @@ func (l *loop) watch(c *control.Call, generation int) {
 		l.ok(c, nil, "%s", message)
 		return
 	}
+	if len(l.waiters) >= l.pruneAt {
+		l.pruneWaiters()
+		l.pruneAt = max(2*len(l.waiters), 64)
+	}
 	l.waiters = append(l.waiters, &waiter{c, generation})
 	data := l.progress(generation)
 	l.answer(func() { c.Progress(message, data) })
@@ -111,13 +115,24 @@ func (l *loop) tellProgress(n pool.Note, event, happened string) {
 	if happened != "" {
 		message = fmt.Sprintf("worker %d of generation %d %s", n.Worker.PID, n.Worker.Generation, happened)
 	}
-	l.waiters = slices.DeleteFunc(l.waiters, func(w *waiter) bool { return w.call.Gone() })
+	l.pruneWaiters()
 	for _, w := range l.waiters {
 		data := l.progress(w.generation)
 		data.Event, data.PID, data.Index = event, n.Worker.PID, n.Worker.Index
 		call, line := w.call, fmt.Sprintf("[%d of %d ready] %s", data.Ready, data.Number, message)
 		l.answer(func() { call.Progress(line, data) })
 	}
+}
+
+// pruneWaiters forgets the clients that are gone.
+func (l *loop) pruneWaiters() {
+	l.waiters = slices.DeleteFunc(l.waiters, func(w *waiter) bool {
+		gone := w.call.Gone()
+		if gone {
+			w.call.Done()
+		}
+		return gone
+	})
 }
 
 func (l *loop) tellOutcome(generation int) {

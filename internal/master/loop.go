@@ -30,6 +30,7 @@ type loop struct {
 	done    uint64 // number of the last one that was carried out
 	held    []heldAnswer
 	waiters []*waiter
+	pruneAt int // how many waiters there may be before those that are gone are looked for
 	parked  []parkedAck
 	caught  map[int]int // signals to be forgotten with the next save
 	end     *pool.End
@@ -98,6 +99,7 @@ func (l *loop) run() {
 		case in, open := <-l.link.In():
 			if !open {
 				l.log.Error("the keeper is gone; its workers serve on without it", "reason", l.link.Err())
+				l.flush(time.Second)
 				return
 			}
 			l.news(in)

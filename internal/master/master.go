@@ -60,7 +60,6 @@ func Run(linkFile *os.File, newLog func(*config.Config) Log) error {
 		return err
 	}
 	log := newLog(&open.cfg)
-	defer log.Flush(time.Second)
 	server, err := control.New(open.listener, log.Logger())
 	if err != nil {
 		return fmt.Errorf("cannot serve the control socket: %w", err)
@@ -149,6 +148,12 @@ func settingsOf(c *config.Config) pool.Settings {
 // what was under way could not be carried on.
 func poolOf(o *opening) (p *pool.Pool, lost string) {
 	set, next := settingsOf(&o.cfg), o.hello.NextSerial
+	rebuild := func(children []pool.Child) *pool.Pool {
+		for i := range children {
+			children[i].Saved = nil
+		}
+		return pool.Rebuild(set, intentOf(o), children, next)
+	}
 	if o.hello.Masters == 0 || o.hello.Saved == nil && o.hello.Rebuild == "" && len(o.children) == 0 {
 		return pool.New(set, o.cfg.Number, next), ""
 	}
@@ -162,7 +167,7 @@ func poolOf(o *opening) (p *pool.Pool, lost string) {
 		if c.Saved != nil {
 			w := &pool.Worker{}
 			if err := json.Unmarshal(c.Saved, w); err != nil {
-				return pool.Rebuild(set, o.cfg.Number, children, next), fmt.Sprintf("what was saved of worker %d cannot be read: %v", c.PID, err)
+				return rebuild(children), fmt.Sprintf("what was saved of worker %d cannot be read: %v", c.PID, err)
 			}
 			children[i].Saved = w
 		}
@@ -179,5 +184,25 @@ func poolOf(o *opening) (p *pool.Pool, lost string) {
 		}
 		lost = "the saved state cannot be read: " + err.Error()
 	}
-	return pool.Rebuild(set, o.cfg.Number, children, next), lost
+	return rebuild(children), lost
+}
+
+// intentOf is what even a pool that is rebuilt needs to know, and no worker
+// can tell: how many are wanted, and whether we are stopping. It is read from
+// a saved state that must not be relied upon, and taken only if it is sound.
+func intentOf(o *opening) pool.Intent {
+	intent := pool.Intent{Number: o.cfg.Number}
+	var number struct {
+		Number int `json:"number"`
+	}
+	if json.Unmarshal(o.hello.Saved, &number) == nil && number.Number >= 1 && number.Number <= maxNumber {
+		intent.Number = number.Number
+	}
+	var stop struct {
+		Stop pool.Stop `json:"stop"`
+	}
+	if json.Unmarshal(o.hello.Saved, &stop) == nil && stop.Stop.Check() == nil {
+		intent.Stop = stop.Stop
+	}
+	return intent
 }

@@ -153,7 +153,7 @@ func (k *fakeKeeper) restore(set Settings, number int, trust bool) (*Pool, []Eve
 		}
 	}
 	if !trust {
-		return Rebuild(set, number, children, k.next), events, nil
+		return Rebuild(set, Intent{Number: number}, children, k.next), events, nil
 	}
 	if k.saved == nil {
 		return New(set, number, k.next), events, nil

@@ -35,11 +35,18 @@ func Restore(set Settings, st State, children []Child, next uint64) *Pool {
 	return p
 }
 
-// Rebuild makes a pool from what exists alone, when nothing else can be
-// trusted: the generation with the most ready workers is the good one. Begun
-// must be the first event, as for Restore.
-func Rebuild(set Settings, number int, children []Child, next uint64) *Pool {
-	p := New(set, number, next)
+// Intent is what no worker can tell.
+type Intent struct {
+	Number int
+	Stop   Stop
+}
+
+// Rebuild makes a pool from what exists and what is intended, when nothing
+// else can be trusted: the generation with the most ready workers is the good
+// one. Begun must be the first event, as for Restore.
+func Rebuild(set Settings, intent Intent, children []Child, next uint64) *Pool {
+	p := New(set, intent.Number, next)
+	p.st.Stop = intent.Stop
 	for i := range children {
 		children[i].Saved = nil
 	}
@@ -106,10 +113,16 @@ func (st *State) Check() error {
 		return fmt.Errorf("an upgrade is never in phase %d", int(u.Phase))
 	case u.Phase == Running && u.Generation != st.Generation:
 		return fmt.Errorf("an upgrade to generation %d runs, but the newest is %d", u.Generation, st.Generation)
-	case st.Stop.Level < LevelNone || st.Stop.Level > LevelKill:
-		return fmt.Errorf("there is no level %d of a stop", int(st.Stop.Level))
 	case st.Failures.Count < 0 || u.Failures.Count < 0:
 		return fmt.Errorf("%d and %d failed starts in a row", st.Failures.Count, u.Failures.Count)
+	}
+	return st.Stop.Check()
+}
+
+// Check tells what cannot be in a stop that a pool has saved.
+func (s *Stop) Check() error {
+	if s.Level < LevelNone || s.Level > LevelKill {
+		return fmt.Errorf("there is no level %d of a stop", int(s.Level))
 	}
 	return nil
 }
