@@ -57,7 +57,7 @@ func peers(ctx context.Context, e *env, r *row) error {
 	r.how("n=%d upgrades at rest and n=%d under 1,000 requests/s (open loop, 8 clients, 30 %% new connections). All upgrade by", n, n)
 	r.how("HUP. Time: from the signal until 4 new workers have booted, and until no old one exists, watched every ms from outside.")
 	r.how("Workers: 4, boot 100 ms. gunicorn %s: its own, gthread, 4 threads. Ours and Server::Starter: the same Go program,", versionOf(ctx, "gunicorn"))
-	r.how("under the latter started by a small parent that hands on USR2 (--signal-on-hup=USR2; --interval at its least, 1).")
+	r.how("under the latter started by a small parent that hands on USR2 (--signal-on-hup=USR2; --interval at its default, 1).")
 	r.how("gunicorn asks its old workers to end before the new have booted: requests wait meanwhile. Server::Starter waits")
 	r.how("for the interval before it asks the old ones, whatever the boot takes.")
 	r.how("Memory: keeper and master; gunicorn's arbiter; start_server. Its workers and parents apart.")
