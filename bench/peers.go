@@ -107,8 +107,10 @@ func gunicorn(e *env) rival {
 	return rival{
 		name: "gunicorn",
 		command: func(addr string) []string {
-			return []string{"gunicorn", "--workers", "4", "--worker-class", "gthread", "--threads", "4",
-				"--bind", addr, "--chdir", e.dir, "benchapp:app"}
+			return []string{
+				"gunicorn", "--workers", "4", "--worker-class", "gthread", "--threads", "4",
+				"--bind", addr, "--chdir", e.dir, "benchapp:app",
+			}
 		},
 		managers: onlyItself,
 	}
@@ -119,8 +121,10 @@ func serverStarter() rival {
 		name:    "Server::Starter",
 		environ: []string{playVar + "=" + playPrefork},
 		command: func(addr string) []string {
-			return []string{"start_server", "--port", addr, "--interval", "1",
-				"--signal-on-hup", "USR2", "--signal-on-term", "USR2", "--", self()}
+			return []string{
+				"start_server", "--port", addr, "--interval", "1",
+				"--signal-on-hup", "USR2", "--signal-on-term", "USR2", "--", self(),
+			}
 		},
 		managers: onlyItself,
 	}

@@ -35,7 +35,6 @@ type fixture struct {
 	t       *testing.T
 	env     *testscript.Env
 	mark    string
-	vars    []string
 	daemons map[string]*daemon
 	loads   map[string]*running
 	talks   map[string]*talk
@@ -330,7 +329,7 @@ func (f *fixture) close() {
 		f.t.Errorf("processes %v of a script cannot be ended", left)
 	}
 	failed := false
-	if t, ok := f.env.T().(testscript.TFailed); ok {
+	if t, ok := f.env.T().(interface{ Failed() bool }); ok {
 		failed = t.Failed()
 	}
 	for _, d := range f.daemons {

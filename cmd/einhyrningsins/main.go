@@ -32,7 +32,7 @@ func main() {
 
 // run is the whole program but for the process's own exit.
 func run(args []string, stdout, stderr io.Writer) int {
-	ignored := keeper.Clean(3)
+	ignored := keeper.Clean()
 	tune()
 	cfg, err := config.Parse(args, os.Environ())
 	switch {

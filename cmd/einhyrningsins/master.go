@@ -15,8 +15,7 @@ import (
 
 // runMaster is this program as the keeper starts it.
 func runMaster() int {
-	keeper.Clean(keeper.MasterLinkFD)
-	keeper.Deafen()
+	keeper.CleanMaster()
 	tune()
 	runtime.GOMAXPROCS(1) // one loop does it all; more would only cost threads
 	keeper.SetComm(keeper.MasterName)

@@ -40,22 +40,28 @@ var handled = []syscall.Signal{
 	syscall.SIGCONT, syscall.SIGPIPE,
 }
 
-// Clean makes the process what keeper and master need: nothing that was
-// inherited from fd on reaches a worker, no dead reader of our output and no
-// signal that was ignored when we started does harm. The channel receives the
-// signals that need no answer. It must be called before anything else.
-func Clean(fd int) chan os.Signal {
-	closeInherited(fd)
+// firstInherited is the first descriptor that we may have been started with
+// by mistake.
+const firstInherited = 3
+
+// Clean makes the process what a keeper needs: nothing that was inherited
+// reaches a worker, no dead reader of our output and no signal that was
+// ignored when we started does harm. The channel receives the signals that need
+// no answer. It must be called before anything else.
+func Clean() chan os.Signal {
+	closeInherited(firstInherited)
 	ignored := make(chan os.Signal, 1)
 	adoptIgnored(ignored)
 	signal.Notify(ignored, syscall.SIGPIPE)
 	return ignored
 }
 
-// Deafen makes a master ignore what its keeper handles. The mask that it was
-// started with does not suffice: the Go runtime never leaves signals blocked
-// that end a program, HUP, INT, QUIT and TERM among them.
-func Deafen() {
+// CleanMaster makes the process what a master needs: it ignores what its keeper
+// handles, for it starts no process that would inherit that. The mask that it
+// was started with does not suffice: the Go runtime never leaves signals
+// blocked that end a program, HUP, INT, QUIT and TERM among them.
+func CleanMaster() {
+	closeInherited(firstInherited)
 	for _, sig := range handled {
 		signal.Ignore(sig)
 	}

@@ -65,8 +65,8 @@ func setSignalMask(blocked []syscall.Signal) (restore func()) {
 	return func() { _ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil) }
 }
 
-// closeInherited marks whatever we were started with beyond fd 2 (or beyond
-// what a master needs) close-on-exec, so that no worker gets it.
+// closeInherited marks whatever we were started with from this descriptor on
+// close-on-exec, so that no worker gets it.
 func closeInherited(from int) {
 	if unix.CloseRange(uint(from), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return

@@ -138,8 +138,16 @@ func TestStates(t *testing.T) {
 func TestEveryEventHasRows(t *testing.T) {
 	inTable := map[string]bool{}
 	for _, e := range []Event{
-		Begun{}, Spawned{}, SpawnFailed{}, Exited{}, Acked{}, Tick{},
-		SetNumber{}, StartUpgrade{}, StopFor{}, Die{},
+		Begun{},
+		Spawned{},
+		SpawnFailed{},
+		Exited{},
+		Acked{},
+		Tick{},
+		SetNumber{},
+		StartUpgrade{},
+		StopFor{},
+		Die{},
 	} {
 		inTable[reflect.TypeOf(e).Name()] = true
 	}
