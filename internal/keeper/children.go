@@ -3,6 +3,7 @@
 package keeper
 
 import (
+	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -16,6 +17,10 @@ type child struct {
 	told  told
 	queue bool // in table.news
 }
+
+// minGone is how many workers must at least have come and gone before what
+// they left behind is given back to the system.
+const minGone = 16
 
 // told is what this master has heard of a child.
 type told struct{ spawned, ended bool }
@@ -37,6 +42,7 @@ type table struct {
 	byPID    map[int]*child // running ones
 	news     []*child       // with something to tell, each at most once
 	ends     []*child       // ended and not forgotten, oldest first
+	gone     int            // forgotten since memory was last given back
 	next     uint64         // serial of the next child
 }
 
@@ -78,6 +84,10 @@ func (t *table) hasNews(c *child) {
 func (t *table) forget(c *child) {
 	delete(t.bySerial, c.Serial)
 	t.ends = slices.DeleteFunc(t.ends, func(o *child) bool { return o == c })
+	if t.gone++; t.gone > len(t.bySerial)+minGone {
+		t.gone = 0
+		go debug.FreeOSMemory() // nothing waits for it
+	}
 }
 
 // all returns the children in the order in which they were asked for.

@@ -5,6 +5,7 @@ package master
 import (
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -179,6 +180,10 @@ func (l *loop) finish() {
 		}
 	}
 }
+
+// giveBackMemory returns what an upgrade has left behind to the system, which
+// the runtime by itself would do slowly and in part. Nothing waits for it.
+func giveBackMemory() { go debug.FreeOSMemory() }
 
 // stopping tells whether we are on the way out.
 func (l *loop) stopping() bool { return l.pool.State().Stop.Level > 0 || l.end != nil }
