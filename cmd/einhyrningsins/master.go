@@ -33,6 +33,6 @@ func runMaster() int {
 // little and live for years. Operators may still set GOGC or GOMEMLIMIT.
 func tune() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(20)
+		debug.SetGCPercent(10)
 	}
 }

@@ -31,6 +31,7 @@ type loop struct {
 	done    uint64 // number of the last one that was carried out
 	held    []heldAnswer
 	waiters []*waiter
+	steps   int // since memory was given back
 	pruneAt int // how many waiters there may be before those that are gone are looked for
 	parked  []parkedAck
 	caught  map[int]int // signals to be forgotten with the next save
@@ -181,9 +182,18 @@ func (l *loop) finish() {
 	}
 }
 
-// giveBackMemory returns what an upgrade has left behind to the system, which
+// manySteps is how much must at least have happened before memory is given
+// back.
+const manySteps = 64
+
+// giveBackMemory returns what upgrades have left behind to the system, which
 // the runtime by itself would do slowly and in part. Nothing waits for it.
-func giveBackMemory() { go debug.FreeOSMemory() }
+func (l *loop) giveBackMemory() {
+	if l.steps >= manySteps {
+		l.steps = 0
+		go debug.FreeOSMemory()
+	}
+}
 
 // stopping tells whether we are on the way out.
 func (l *loop) stopping() bool { return l.pool.State().Stop.Level > 0 || l.end != nil }

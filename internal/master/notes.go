@@ -41,7 +41,7 @@ func (l *loop) logNote(n pool.Note) {
 		level = max(level, slog.LevelWarn)
 	}
 	if n.Kind == pool.NoteDone || n.Kind == pool.NoteAborted {
-		giveBackMemory()
+		l.giveBackMemory()
 	}
 	if !l.log.Enabled(ctx, level) {
 		return
