@@ -155,7 +155,6 @@ func (k *keeper) cannotStartMaster(err error) {
 
 // masterClosed means that its link was read to the end.
 func (k *keeper) masterClosed() {
-	k.log.Debug("a master closed its link", "pid", k.master.pid, "reason", k.master.conn.Err())
 	k.master.conn.Close()
 	k.master.conn, k.master.abandonAt = nil, 0
 	k.master.closedAt = k.sys.now()
