@@ -15,10 +15,13 @@ import (
 	"einhyrningsins/client"
 )
 
-// pace is the load of the latency measurement: an open loop at a rate that
+// pace is a light load: an open loop at a rate that
 // leaves the cores idle most of the time, so that what is seen is waiting for
 // workers and not for processors.
 var pace = load.Options{Conns: 32, NewFraction: 0.2, Rate: 2000}
+
+// full is the load of the requests measurement, which leaves the cores no rest.
+var full = load.Options{Conns: 16, NewFraction: 0.3}
 
 // slice is how long it is at rest, and then upgraded, in turn.
 const slice = 2 * time.Second
@@ -30,27 +33,33 @@ const disturbed = 0.1
 // latency compares slices at rest with slices of upgrades back to back, in
 // turn, so that whatever else the machine does falls on both.
 func latency(ctx context.Context, e *env, r *row) error {
-	rounds := e.scaled(30, 3)
-	for _, mode := range []client.Mode{client.Smooth, client.Fleet} {
-		d, err := e.fourWorkers(ctx, bootTime)
-		if err != nil {
-			return err
-		}
-		c := &contrast{d: d, mode: mode, program: e.bin(goHTTPBin)}
-		end := time.Now().Add(e.patience)
-		for len(c.rounds) < rounds || (c.undisturbed() < rounds && time.Now().Before(end)) {
-			if err := c.round(ctx); err != nil {
-				return fmt.Errorf("%s: %w", mode, err)
+	for _, kind := range []struct {
+		name   string
+		load   load.Options
+		rounds int
+	}{{"full load", full, e.scaled(10, 3)}, {"light load", pace, e.scaled(30, 3)}} {
+		for _, mode := range []client.Mode{client.Smooth, client.Fleet} {
+			d, err := e.fourWorkers(ctx, bootTime)
+			if err != nil {
+				return err
+			}
+			c := &contrast{d: d, mode: mode, program: e.bin(goHTTPBin), load: kind.load, label: kind.name + ", " + string(mode)}
+			end := time.Now().Add(e.patience)
+			for len(c.rounds) < kind.rounds || (c.undisturbed() < kind.rounds && time.Now().Before(end)) {
+				if err := c.round(ctx); err != nil {
+					return fmt.Errorf("%s: %w", c.label, err)
+				}
+			}
+			c.report(r)
+			if err := e.endAll(); err != nil {
+				return err
 			}
 		}
-		c.report(r)
-		if err := e.endAll(); err != nil {
-			return err
-		}
 	}
-	r.how("n=%d rounds or more of slices of %v: at rest; upgrades of 4 workers (boot 100 ms) back to back; and starts: the", rounds, slice)
+	r.how("n=%d rounds or more (full), %d (light) of slices of %v: at rest; upgrades of 4 workers (boot 100 ms) back to back; and starts: the", e.scaled(10, 3), e.scaled(30, 3), slice)
 	r.how("same program started and ended at the same pace beside the workers, without any upgrade, which is what the starts")
-	r.how("alone cost. Open loop of %.0f requests/s by %d clients, %.0f %% on new connections; all slices of a kind merged, then", pace.Rate, pace.Conns, pace.NewFraction*100)
+	r.how("alone cost. Full: %d clients in a closed loop, %.0f %% on new connections. Light:", full.Conns, full.NewFraction*100)
+	r.how("open loop of %.0f requests/s by %d clients, %.0f %% on new connections; all slices of a kind merged, then", pace.Rate, pace.Conns, pace.NewFraction*100)
 	r.how("the ratio of their p99. Load, workers and starts share the cores. Rounds in which others used more than %.0f %% of the", disturbed*100)
 	r.how("processors are left out when at least ten are left.")
 	return nil
@@ -61,6 +70,8 @@ type contrast struct {
 	d       *daemon
 	mode    client.Mode
 	program string
+	load    load.Options
+	label   string
 	rounds  []round
 	lost    int64
 }
@@ -140,7 +151,7 @@ func (c *contrast) startFour(ctx context.Context) error {
 // slice sends load and does something again and again for a while. others is
 // which part of the processors' time was neither ours nor the daemon's.
 func (c *contrast) slice(ctx context.Context, again func(context.Context) error) (got load.Result, others float64, err error) {
-	opts := pace
+	opts := c.load
 	opts.Addr = c.d.addr
 	begin, err := c.d.usage()
 	if err != nil {
@@ -216,7 +227,7 @@ func (c *contrast) report(r *row) {
 		}
 	}
 	p99 := func(h *load.Histogram) float64 { return us(h.Quantile(0.99)) }
-	label := string(c.mode)
+	label := c.label
 	r.atMost(label+": p99 during upgrades / at rest", p99(busy)/p99(rest), 1.3, "",
 		fmt.Sprintf("median of the rounds %.2f; %d of %d rounds undisturbed%s", median(ratios), c.undisturbed(), len(c.rounds), note))
 	r.info(label+": p99 during starts / at rest", p99(starts)/p99(rest), "", "no upgrade, only as many processes starting and ending")

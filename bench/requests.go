@@ -48,10 +48,9 @@ func (s siege) lay(ctx context.Context, e *env, r *row, upgrades int, total int6
 		return err
 	}
 	var answers atomic.Int64
-	loaded := startLoad(ctx, load.Options{
-		Addr: d.addr, Conns: 16, NewFraction: 0.3,
-		OnAnswer: func([]byte) { answers.Add(1) },
-	})
+	opts := full
+	opts.Addr, opts.OnAnswer = d.addr, func([]byte) { answers.Add(1) }
+	loaded := startLoad(ctx, opts)
 	defer loaded.stop()
 	k := &killer{d: d, kills: s.kills, every: upgrades / max(s.kills, 1)}
 	count := 0
