@@ -22,10 +22,8 @@ import (
 	"einhyrningsins/internal/version"
 )
 
-// Exit statuses. A stop that was asked for ends with 0.
-const (
-	exitFailed = 1
-)
+// exitFailed is the exit status when nothing could be started.
+const exitFailed = 1
 
 // spareThreads are made at the start, beside those that the runtime has then.
 const spareThreads = 4
@@ -73,14 +71,10 @@ type Log interface {
 	Flush(timeout time.Duration) bool
 }
 
-// UsageError is a mistake in the command line that shows only when it is
-// acted upon.
-type UsageError struct{ error }
-
 // Run is the keeper's whole life: everything is bound before anything is
 // spawned, or nothing is. path is where cfg's program was found. It returns
-// the exit status; a [UsageError] and what cannot be bound come back as errors
-// beside it, to be shown to whoever started us.
+// the exit status; what cannot be bound comes back as an error beside it, to be
+// shown to whoever started us.
 func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int, error) {
 	k := &keeper{
 		cfg: cfg, sys: realSystem{}, log: log.Logger(),

@@ -148,43 +148,49 @@ func settingsOf(c *config.Config) pool.Settings {
 // what was under way could not be carried on.
 func poolOf(o *opening) (p *pool.Pool, lost string) {
 	set, next := settingsOf(&o.cfg), o.hello.NextSerial
-	rebuild := func(children []pool.Child) *pool.Pool {
-		for i := range children {
-			children[i].Saved = nil
-		}
-		return pool.Rebuild(set, intentOf(o), children, next)
-	}
 	if o.hello.Masters == 0 || o.hello.Saved == nil && o.hello.Rebuild == "" && len(o.children) == 0 {
 		return pool.New(set, o.cfg.Number, next), ""
 	}
-	children := make([]pool.Child, len(o.children))
-	for i, c := range o.children {
-		children[i] = pool.Child{
+	children, err := childrenOf(o)
+	var st pool.State
+	switch {
+	case o.hello.Rebuild != "":
+		err = errors.New(o.hello.Rebuild)
+	case err != nil:
+	default:
+		if err = json.Unmarshal(o.hello.Saved, &st); err == nil {
+			err = st.Check()
+		}
+		if err != nil {
+			err = fmt.Errorf("the saved state cannot be read: %w", err)
+		}
+	}
+	if err != nil {
+		return pool.Rebuild(set, intentOf(o), children, next), err.Error()
+	}
+	return pool.Restore(set, st, children, next), ""
+}
+
+// childrenOf is the keeper's table as the pool takes it. It is whole also
+// beside an error, which tells of something saved that cannot be read.
+func childrenOf(o *opening) (children []pool.Child, err error) {
+	for _, c := range o.children {
+		child := pool.Child{
 			Serial: c.Serial, Generation: c.Generation, Index: c.Index, PID: c.PID,
 			OrderedAt: c.OrderedAt, StartedAt: c.StartedAt, ReadyAt: c.ReadyAt,
 			Level: pool.Level(c.Level), SignalAt: c.SignalAt,
 		}
 		if c.Saved != nil {
 			w := &pool.Worker{}
-			if err := json.Unmarshal(c.Saved, w); err != nil {
-				return rebuild(children), fmt.Sprintf("what was saved of worker %d cannot be read: %v", c.PID, err)
+			if jerr := json.Unmarshal(c.Saved, w); jerr != nil {
+				err = fmt.Errorf("what was saved of worker %d cannot be read: %w", c.PID, jerr)
+			} else {
+				child.Saved = w
 			}
-			children[i].Saved = w
 		}
+		children = append(children, child)
 	}
-	lost = o.hello.Rebuild
-	if lost == "" {
-		var st pool.State
-		err := json.Unmarshal(o.hello.Saved, &st)
-		if err == nil {
-			err = st.Check()
-		}
-		if err == nil {
-			return pool.Restore(set, st, children, next), ""
-		}
-		lost = "the saved state cannot be read: " + err.Error()
-	}
-	return rebuild(children), lost
+	return children, err
 }
 
 // intentOf is what even a pool that is rebuilt needs to know, and no worker

@@ -4,6 +4,7 @@ package master
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,29 @@ func TestUnreadableStateIsRebuilt(t *testing.T) {
 			c.say(`{"command":"status","id":1}`)
 			c.heard(`"generation":7,"good_generation":7`)
 		})
+	}
+}
+
+func TestAnUnreadableWorkerLosesNoOther(t *testing.T) {
+	k := newFakeKeeper(t)
+	k.cfg.Number = 3
+	now := link.Now()
+	k.hello.Saved, _ = json.Marshal(pool.State{Number: 3, Generation: 1, Good: 1})
+	k.hello.Masters, k.hello.NextSerial = 1, 4
+	var children []link.Child
+	for i := range 3 {
+		children = append(children, link.Child{Serial: uint64(i) + 1, Generation: 1, Index: i, PID: 1<<28 + i, OrderedAt: now, StartedAt: now, ReadyAt: now})
+	}
+	children[0].Saved = json.RawMessage(`"no worker"`)
+	k.start(children...)
+	expect[*link.Live](k)
+	c := k.client()
+	c.say(`{"command":"status","id":1}`)
+	answer := c.hear()
+	for _, w := range children {
+		if !strings.Contains(answer, fmt.Sprintf(`"pid":%d,"index":%d,"generation":1,"state":"ready"`, w.PID, w.Index)) {
+			t.Errorf("worker %d is not there: %s", w.PID, answer)
+		}
 	}
 }
 
