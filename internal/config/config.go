@@ -38,7 +38,7 @@ type Config struct {
 
 	AckManual  bool          // wait for worker:ack
 	AckTime    time.Duration // timer mode: a worker that lived this long is ready; 0 in manual mode
-	AckTimeout time.Duration // manual mode: how long an ACK may take
+	AckTimeout time.Duration // manual mode: how long an ACK may take; 0 (einhorn's): as long as it likes
 
 	Retries        int // failed starts in a row until giving up; Forever
 	UpgradeRetries int // the same for an upgrade; never Forever (it counts as 10)
@@ -51,13 +51,44 @@ type Config struct {
 	GracefulSignal int           // signal number
 	DrainTimeout   time.Duration // from the graceful signal to TERM; 0: never
 	KillTimeout    time.Duration // from TERM to KILL; more than 0
+	SignalTimeout  time.Duration // from the graceful signal to KILL, with no TERM between; 0: the two above hold
 
 	SocketPath  string // absolute
 	PidFile     string // absolute, or ""; never the same as SocketPath
 	DropEnvVars []string
+	LockFile    string // absolute, or "": SocketPath with .lock behind it
+
+	Einhorn     bool     // called as einhorn: its command line, and what that implies
+	Warnings    []string // to be logged at the start: what was accepted and does nothing
+	CommandName string   // shows in ps; or ""
+
+	// What each generation starts from is looked at anew.
+	Dir          string      // absolute: where workers run; "": where we do
+	Env          []EnvSource // variables to read, in order
+	ReexecAs     []string    // the words of the command that looks are run through; or none
+	DropUpgraded bool        // DropEnvVars act from the first upgrade on, not before
+
+	SockFD       bool // EINHORN_SOCK_FD: give each worker an open connection
+	KillChildren bool // workers get SIGUSR2 when the keeper dies
+	Nice         Nice
 
 	Verbose   bool
 	Quiet     bool
 	LogFormat string // "text" or "json"
 	Syslog    bool
+}
+
+// EnvSource is a directory with a file for each variable, or a file with a line
+// for each.
+type EnvSource struct {
+	Path     string // absolute
+	Dir      bool
+	Optional bool // may be missing
+}
+
+// Nice are niceness values, setpriority(2); nil: left as they are.
+type Nice struct {
+	Master *int // of the keeper and its masters
+	Worker *int
+	Renice string // the command to set them with; "": the system call
 }

@@ -23,16 +23,23 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // samples has one of every message, with all that it can hold.
 func samples() []Message {
 	exit := &Exited{Serial: 4, PID: 3, Code: 1, Signal: 11, Core: true, At: 5}
+	launch := Launch{1, "p", []string{"a"}, "d", 2, time.Unix(3, 4).UTC()}
+	bytes := [][]byte{[]byte("a\xff")}
 	return []Message{
 		&Hello{
 			Version: Version, Software: "1", KeeperPID: 2, StartedAt: time.Unix(3, 4).UTC(), Config: []byte(`{"a":1}`),
 			Sockets: []Socket{{"s", "a", 3}}, NextSerial: 4, Signals: map[int]int{1: 2}, Children: 5,
-			Saved: []byte(`[]`), Rebuild: "why", Masters: 6,
+			Saved: []byte(`[]`), Rebuild: "why", Masters: 6, Reload: true, Settings: []byte(`{}`), Launches: []Launch{launch},
 		},
-		&Child{Serial: 1, Generation: 2, Index: 3, PID: 4, OrderedAt: 5, StartedAt: 6, ReadyAt: 7, Level: LevelTerm, SignalAt: 8, LastSignal: 9, Saved: []byte(`{}`), Exit: exit},
+		&Child{Serial: 1, Generation: 2, Index: 3, PID: 4, OrderedAt: 5, StartedAt: 6, ReadyAt: 7, Level: LevelTerm, SignalAt: 8, LastSignal: 9, Saved: []byte(`{}`), Exit: exit, Channel: true},
 		&Begin{}, &Spawned{1, 2, 3}, &SpawnFailed{1, 2, "p", true, 3}, exit, &Signalled{1, 2}, &Done{3}, &Listener{},
 		&Live{}, &Spawn{1, 2, 3}, &Signal{1, 2, 3, true, LevelKill}, &Forget{1, 2, 3},
-		&Save{Serial: 1, ReadyAt: 2, Data: []byte(`{}`), Signals: map[int]int{15: 1}}, &Renew{}, &Exit{1, "r"},
+		&Save{Serial: 1, ReadyAt: 2, Data: []byte(`{}`), Signals: map[int]int{15: 1}, Generations: []int{1}}, &Renew{}, &Exit{1, "r"},
+		&Lead{}, &Channel{1}, &Greet{1, 2, "s"}, &Settings{[]byte(`{}`), 4},
+		&Reload{}, &Quiesce{}, &Quiesced{}, &ReloadFailed{"r"}, &Client{[]byte(`{}`)}, &Luggage{[]byte(`{}`)}, &Handed{},
+		&Look{1}, &Looked{launch}, &LookFailed{1, "r"}, &Blind{"r"},
+		&LookAt{Program: bytes, Dir: bytes[0], Env: []EnvSource{{"p", true, true}}, Drop: []string{"A"}, ReexecAs: bytes, Einhorn: true},
+		&Saw{bytes, bytes, bytes[0], bytes[0], bytes[0]},
 	}
 }
 

@@ -3,9 +3,11 @@
 // Package link is what keeper and master say to each other: versioned messages
 // on a stream socketpair, with file descriptors beside them (SCM_RIGHTS).
 //
-// messages.go lists every message, frame.go turns them into bytes and back,
-// conn.go sends and receives without ever blocking a loop. What the two sides
-// owe each other, in which order, is in docs/design.md.
+// messages.go lists what keeper and master say, handover.go what a reload adds,
+// look.go what a look at the world for a new generation does; kinds.go numbers
+// them all. frame.go turns them into bytes and back, conn.go sends and receives
+// without ever blocking a loop. What the sides owe each other, in which order,
+// is in docs/design.md.
 //
 // All times are readings of CLOCK_MONOTONIC, so that they mean the same to
 // every master of one keeper.
@@ -16,9 +18,15 @@ import (
 	"time"
 )
 
-// Version is the version of the messages. A master that finds another one in
-// its hello must not go live.
-const Version = 1
+// Version is the version of the messages that this program speaks, and Oldest
+// the oldest that it understands as a master: the keeper stays when a newer
+// master comes, so a master speaks its keeper's version. A message or a key may
+// be added without a new version, since both are passed over by who does not
+// know them; a change of meaning needs one.
+const (
+	Version = 2
+	Oldest  = 2
+)
 
 // Message is one of the message types below.
 type Message interface{ kind() kind }
@@ -36,9 +44,22 @@ type Hello struct {
 	NextSerial uint64          `json:"next_serial"` // of the next Spawn
 	Signals    map[int]int     `json:"signals"`     // caught and not yet forgotten: number → how often
 	Children   int             `json:"children"`
-	Saved      json.RawMessage `json:"saved"`   // the pool as last saved; nil: none
-	Rebuild    string          `json:"rebuild"` // not "": why Saved must not be relied upon
-	Masters    int             `json:"masters"` // how many masters there were before this one
+	Saved      json.RawMessage `json:"saved"`    // the pool as last saved; nil: none
+	Rebuild    string          `json:"rebuild"`  // not "": why Saved must not be relied upon
+	Masters    int             `json:"masters"`  // how many masters there were before this one
+	Reload     bool            `json:"reload"`   // the master before this one lives and has handed over
+	Settings   json.RawMessage `json:"settings"` // changed while running, as last told; nil: none
+	Launches   []Launch        `json:"launches"` // by generation
+}
+
+// Launch is what the workers of one generation are started from.
+type Launch struct {
+	Generation int       `json:"generation"`
+	Program    string    `json:"program"`   // path of the file, symbolic links followed
+	Arguments  []string  `json:"arguments"` // with the program's name as given; for people
+	Directory  string    `json:"directory"`
+	Variables  int       `json:"variables"` // how many the environment has
+	At         time.Time `json:"at"`        // wall clock
 }
 
 // Socket is one listening socket of the keeper.
@@ -63,6 +84,7 @@ type Child struct {
 	Saved      json.RawMessage `json:"saved"`
 	Exit       *Exited         `json:"exit"`
 	Failed     *SpawnFailed    `json:"failed"`
+	Channel    bool            `json:"channel"` // our end of its EINHORN_SOCK_FD comes along as a descriptor
 }
 
 // Level orders what a worker was told by signals.
@@ -122,8 +144,26 @@ type Done struct {
 // Listener hands over the control socket's listener, bound anew.
 type Listener struct{}
 
-// Live says that the master has taken over.
+// Channel hands over our end of a worker's EINHORN_SOCK_FD, before the worker's
+// Spawned. Nobody but that worker has the other end.
+type Channel struct {
+	Serial uint64 `json:"serial"`
+}
+
+// Greet is the first that a master says, before it is told anything: which
+// versions of the link it speaks.
+type Greet struct {
+	Oldest   int    `json:"oldest"`
+	Version  int    `json:"version"`
+	Software string `json:"software"`
+}
+
+// Live says that the master is ready to take over. What it said before counts
+// from now on.
 type Live struct{}
+
+// Lead answers Live: from here on the master deals with clients.
+type Lead struct{}
 
 // Spawn asks for one more worker. Serial must be the next number.
 type Spawn struct {
@@ -158,6 +198,16 @@ type Save struct {
 	ReadyAt time.Duration   `json:"ready_at,omitempty"`
 	Data    json.RawMessage `json:"data"`
 	Signals map[int]int     `json:"signals,omitempty"`
+	// Generations of which workers may still be spawned, with the pool's state;
+	// nil: all. What others were started from may be forgotten.
+	Generations []int `json:"generations,omitempty"`
+}
+
+// Settings keeps what was changed while running. Data is opaque to the keeper;
+// LogLevel (slog's numbers) is for its own log.
+type Settings struct {
+	Data     json.RawMessage `json:"data"`
+	LogLevel int             `json:"log_level"`
 }
 
 // Renew asks the keeper to bind the control socket anew if its path is gone.
@@ -167,81 +217,4 @@ type Renew struct{}
 type Exit struct {
 	Code   int    `json:"code"`
 	Reason string `json:"reason"`
-}
-
-type kind uint8
-
-// The kinds on the wire. A number is never given to another message.
-const (
-	kindHello       kind = 1
-	kindChild       kind = 2
-	kindBegin       kind = 3
-	kindSpawned     kind = 4
-	kindSpawnFailed kind = 5
-	kindExited      kind = 6
-	kindSignalled   kind = 7
-	kindDone        kind = 8
-	kindListener    kind = 9
-	kindLive        kind = 32
-	kindSpawn       kind = 33
-	kindSignal      kind = 34
-	kindForget      kind = 35
-	kindSave        kind = 36
-	kindRenew       kind = 37
-	kindExit        kind = 38
-)
-
-func (*Hello) kind() kind       { return kindHello }
-func (*Child) kind() kind       { return kindChild }
-func (*Begin) kind() kind       { return kindBegin }
-func (*Spawned) kind() kind     { return kindSpawned }
-func (*SpawnFailed) kind() kind { return kindSpawnFailed }
-func (*Exited) kind() kind      { return kindExited }
-func (*Signalled) kind() kind   { return kindSignalled }
-func (*Done) kind() kind        { return kindDone }
-func (*Listener) kind() kind    { return kindListener }
-func (*Live) kind() kind        { return kindLive }
-func (*Spawn) kind() kind       { return kindSpawn }
-func (*Signal) kind() kind      { return kindSignal }
-func (*Forget) kind() kind      { return kindForget }
-func (*Save) kind() kind        { return kindSave }
-func (*Renew) kind() kind       { return kindRenew }
-func (*Exit) kind() kind        { return kindExit }
-
-func newMessage(k kind) Message {
-	switch k {
-	case kindHello:
-		return new(Hello)
-	case kindChild:
-		return new(Child)
-	case kindBegin:
-		return new(Begin)
-	case kindSpawned:
-		return new(Spawned)
-	case kindSpawnFailed:
-		return new(SpawnFailed)
-	case kindExited:
-		return new(Exited)
-	case kindSignalled:
-		return new(Signalled)
-	case kindDone:
-		return new(Done)
-	case kindListener:
-		return new(Listener)
-	case kindLive:
-		return new(Live)
-	case kindSpawn:
-		return new(Spawn)
-	case kindSignal:
-		return new(Signal)
-	case kindForget:
-		return new(Forget)
-	case kindSave:
-		return new(Save)
-	case kindRenew:
-		return new(Renew)
-	case kindExit:
-		return new(Exit)
-	}
-	return nil
 }

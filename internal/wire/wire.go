@@ -36,6 +36,10 @@ const (
 	Follow     = "follow"
 	Signal     = "signal"
 	Die        = "die"
+	Reload     = "reload"
+	Config     = "config"
+	Quieter    = "quieter"
+	Louder     = "louder"
 	WorkerAck  = "worker:ack"
 	WorkerPing = "worker:ping"
 )
@@ -52,6 +56,8 @@ const (
 	Superseded     Code = "superseded"      // a newer upgrade took over
 	Stopping       Code = "stopping"        // the master is on its way out
 	SpawnFailed    Code = "spawn_failed"    // the upgrade was given up because its program could not be started
+	LookFailed     Code = "look_failed"     // the upgrade was given up before anything was spawned: program, directory, environment or wrapper
+	ReloadFailed   Code = "reload_failed"   // the new master cannot take over; the old one stays
 )
 
 // Error is the "error" of a failed reply.
@@ -155,9 +161,10 @@ func ParseReply(line []byte) (Reply, error) {
 
 // Status is the "data" of status. Times are RFC 3339 in UTC.
 type Status struct {
-	PID            int           `json:"pid"`        // the keeper's: the one that everyone knows
-	MasterPID      int           `json:"master_pid"` // the process that answers
-	Version        string        `json:"version"`
+	PID            int           `json:"pid"`            // the keeper's: the one that everyone knows
+	MasterPID      int           `json:"master_pid"`     // the process that answers
+	Version        string        `json:"version"`        // of the master
+	KeeperVersion  string        `json:"keeper_version"` // only a restart changes it
 	Program        []string      `json:"program"`
 	StartedAt      time.Time     `json:"started_at"`
 	Generation     int           `json:"generation"`      // the newest
@@ -172,6 +179,17 @@ type Status struct {
 	FailedStarts   int           `json:"failed_starts"` // in a row
 	LastFailure    string        `json:"last_failure"`  // what the last failed start was; "" if none
 	Stopping       bool          `json:"stopping"`
+	Generations    []Generation  `json:"generations"` // of which workers live or may be started, the newest last
+}
+
+// Generation is what the workers of one generation were started from.
+type Generation struct {
+	Generation int       `json:"generation"`
+	Program    string    `json:"program"`   // path of its file, symbolic links followed
+	Arguments  []string  `json:"arguments"` // with the program's name as given
+	Directory  string    `json:"directory"` // symbolic links followed
+	Variables  int       `json:"variables"` // how many the environment has
+	LookedAt   time.Time `json:"looked_at"`
 }
 
 // Socket is one listening socket.
