@@ -42,6 +42,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, config.ErrVersion):
 		fmt.Fprintln(stdout, "einhyrningsins", version.Version)
 		return statusOK
+	case errors.Is(err, config.ErrChecked):
+		return statusOK
 	case err != nil:
 		return complain(stderr, err)
 	}

@@ -10,7 +10,7 @@ _einhyrningsins() {
     while ((i < COMP_CWORD)); do
         case ${COMP_WORDS[i]} in
             --) ((i++)); break ;;
-            -n|--number|--drop-env-var|-b|--bind|--backlog|--ack-mode|--ack-timeout|--upgrade|--max-unacked|--max-upgrade-additional|--upgrade-retries|-r|--retries|--seconds|--graceful-signal|--drain-timeout|--kill-timeout|-d|--socket-path|--pidfile|--log-format)
+            -n|--number|-c|--command-name|--nice|--chdir|--envdir|--env-file|--drop-env-var|--reexec-as|-b|--bind|--backlog|--ack-mode|--ack-timeout|--upgrade|--max-unacked|--max-upgrade-additional|--upgrade-retries|-r|--retries|--seconds|--graceful-signal|--drain-timeout|--kill-timeout|--signal-timeout|-d|--socket-path|--pidfile|--lockfile|--log-format)
                 ((i++))
                 [[ ${COMP_WORDS[i]} == "=" ]] && ((i++))
                 [[ ${COMP_WORDS[i]} == [:=]* ]] && ((i++))
@@ -41,7 +41,13 @@ _einhyrningsins() {
     fi
     case $prev in
         -n|--number) return ;;
+        -c|--command-name) return ;;
+        --nice) return ;;
+        --chdir) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+        --envdir) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+        --env-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --drop-env-var) return ;;
+        --reexec-as) return ;;
         -b|--bind) return ;;
         --backlog) return ;;
         --ack-mode) mapfile -t COMPREPLY < <(compgen -W 'manual 0 1 5' -- "$cur"); return ;;
@@ -55,12 +61,14 @@ _einhyrningsins() {
         --graceful-signal) mapfile -t COMPREPLY < <(compgen -W 'USR2 TERM QUIT INT HUP USR1 WINCH' -- "$cur"); return ;;
         --drain-timeout) return ;;
         --kill-timeout) return ;;
+        --signal-timeout) return ;;
         -d|--socket-path) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --pidfile) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+        --lockfile) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '-n --number --drop-env-var -b --bind -4 --ipv4-only -6 --ipv6-only --backlog -m --manual --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout -d --socket-path --pidfile -v --verbose -q --quiet --log-format --syslog -h --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W '-n --number -c --command-name --nice --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind -4 --ipv4-only -6 --ipv6-only --backlog -m --manual --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -k --kill-children-on-exit -d --socket-path --pidfile --lockfile -g --command-socket-as-fd -v --verbose -q --quiet --log-format --syslog --upgrade-check -h --help --version' -- "$cur")
     fi
 }
 complete -o bashdefault -F _einhyrningsins einhyrningsins

@@ -9,7 +9,7 @@ function __einhyrningsins_at_options --description 'No program was given yet'
         switch $words[1]
             case --
                 return 1
-            case -n --number --drop-env-var -b --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout -d --socket-path --pidfile --log-format
+            case -n --number -c --command-name --nice --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -d --socket-path --pidfile --lockfile --log-format
                 set -e words[1]
             case '-*'
             case '*'
@@ -22,7 +22,13 @@ end
 
 complete -c einhyrningsins -f
 complete -c einhyrningsins -n __einhyrningsins_at_options -s n -l number -x -d 'How many workers to run, from 1 to 10000'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s c -l command-name -x -d 'Show this name in ps, for the keeper and its masters'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l nice -x -d 'Niceness of keeper and masters, and of workers, from -20 to 19; RENICE_CMD sets them instead of the system call'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l chdir -r -F -d 'Where workers run. Symbolic links are followed anew for each generation'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l envdir -r -F -d 'Read variables from this directory, a file for each (repeatable)'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l env-file -r -F -d 'Read variables from this file, a line for each; with -, it may be missing (repeatable)'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l drop-env-var -x -d 'Keep this variable from the workers (repeatable)'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l reexec-as -x -d 'Look through this command, which ends by executing its arguments: the directory and environment that it leaves count for the new generation'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s b -l bind -x -d 'Listen here (repeatable). ADDR: address, [IPv6 address], name, or nothing for all. PORT 0: any free one. OPT: r, so_reuseaddr: bind beside lingering connections; n, o_nonblock: do not block'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s 4 -l ipv4-only -d 'Accept IPv4 connections only'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s 6 -l ipv6-only -d 'Accept IPv6 connections only'
@@ -39,12 +45,17 @@ complete -c einhyrningsins -n __einhyrningsins_at_options -l seconds -x -d 'Leas
 complete -c einhyrningsins -n __einhyrningsins_at_options -l graceful-signal -x -a 'USR2 TERM QUIT INT HUP USR1 WINCH' -d 'What asks a worker to finish its connections and end'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l drain-timeout -x -d 'How long it may take for that before it gets TERM'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l kill-timeout -x -d 'How long after TERM it gets KILL; more than 0'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l signal-timeout -x -d 'How long after the graceful signal it gets KILL, with no TERM between'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s k -l kill-children-on-exit -d 'Have the system send workers USR2 when the keeper dies'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s d -l socket-path -r -F -d 'Where to make the control socket'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l pidfile -r -F -d 'Write our process id here'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l lockfile -r -F -d 'The file that is locked while we run'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s g -l command-socket-as-fd -d 'Give each worker an open connection to the control socket: EINHORN_SOCK_FD'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s v -l verbose -d 'Log more'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s q -l quiet -d 'Log warnings and errors only'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l log-format -x -a 'text json' -d 'The form of the log on standard error'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l syslog -d 'Log warnings and errors to syslog, too'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l upgrade-check -d 'Check the command line and exit'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s h -l help -d 'Print this text and exit'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l version -d 'Print the version and exit'
-complete -c einhyrningsins -x -a '(__fish_complete_subcommand -n -b -r -d --number --drop-env-var --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries --retries --seconds --graceful-signal --drain-timeout --kill-timeout --socket-path --pidfile --log-format)'
+complete -c einhyrningsins -x -a '(__fish_complete_subcommand -n -c -b -r -d --number --command-name --nice --chdir --envdir --env-file --drop-env-var --reexec-as --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout --socket-path --pidfile --lockfile --log-format)'

@@ -4,7 +4,13 @@
 
 _arguments -s -S : \
     '(-n --number)'{-n+,--number=}'[How many workers to run, from 1 to 10000]:COUNT: ' \
+    '(-c --command-name)'{-c+,--command-name=}'[Show this name in ps, for the keeper and its masters]:NAME: ' \
+    '(--nice)'--nice='[Niceness of keeper and masters, and of workers, from -20 to 19; RENICE_CMD sets them instead of the system call]:MASTER\[\:WORKER\[\:RENICE_CMD\]\]: ' \
+    '(--chdir)'--chdir='[Where workers run. Symbolic links are followed anew for each generation]:DIR:_files' \
+    '*'--envdir='[Read variables from this directory, a file for each (repeatable)]:DIR:_files' \
+    '*'--env-file='[Read variables from this file, a line for each; with -, it may be missing (repeatable)]:\[-\]FILE:_files' \
     '*'--drop-env-var='[Keep this variable from the workers (repeatable)]:VAR: ' \
+    '(--reexec-as)'--reexec-as='[Look through this command, which ends by executing its arguments\: the directory and environment that it leaves count for the new generation]:CMDLINE: ' \
     '*'{-b+,--bind=}'[Listen here (repeatable). ADDR\: address, \[IPv6 address\], name, or nothing for all. PORT 0\: any free one. OPT\: r, so_reuseaddr\: bind beside lingering connections; n, o_nonblock\: do not block]:ADDR\:PORT\[,OPT...\]: ' \
     '(-4 --ipv4-only)'{-4,--ipv4-only}'[Accept IPv4 connections only]' \
     '(-6 --ipv6-only)'{-6,--ipv6-only}'[Accept IPv6 connections only]' \
@@ -21,12 +27,17 @@ _arguments -s -S : \
     '(--graceful-signal)'--graceful-signal='[What asks a worker to finish its connections and end]:SIGNAL:(USR2 TERM QUIT INT HUP USR1 WINCH)' \
     '(--drain-timeout)'--drain-timeout='[How long it may take for that before it gets TERM]:DURATION: ' \
     '(--kill-timeout)'--kill-timeout='[How long after TERM it gets KILL; more than 0]:DURATION: ' \
+    '(--signal-timeout)'--signal-timeout='[How long after the graceful signal it gets KILL, with no TERM between]:DURATION: ' \
+    '(-k --kill-children-on-exit)'{-k,--kill-children-on-exit}'[Have the system send workers USR2 when the keeper dies]' \
     '(-d --socket-path)'{-d+,--socket-path=}'[Where to make the control socket]:PATH:_files' \
     '(--pidfile)'--pidfile='[Write our process id here]:PATH:_files' \
+    '(--lockfile)'--lockfile='[The file that is locked while we run]:PATH:_files' \
+    '(-g --command-socket-as-fd)'{-g,--command-socket-as-fd}'[Give each worker an open connection to the control socket\: EINHORN_SOCK_FD]' \
     '(-v --verbose)'{-v,--verbose}'[Log more]' \
     '(-q --quiet)'{-q,--quiet}'[Log warnings and errors only]' \
     '(--log-format)'--log-format='[The form of the log on standard error]:text|json:(text json)' \
     '(--syslog)'--syslog'[Log warnings and errors to syslog, too]' \
+    '(--upgrade-check)'--upgrade-check'[Check the command line and exit]' \
     '(-h --help)'{-h,--help}'[Print this text and exit]' \
     '(--version)'--version'[Print the version and exit]' \
     '(-):program:_command_names -e' \

@@ -95,7 +95,7 @@ func TestBashCompletes(t *testing.T) {
 	}
 	script, _ := Completion("bash")
 	for line, want := range map[string]string{
-		"--upgrade-":                     "--upgrade-retries",
+		"--upgrade-":                     "--upgrade-check --upgrade-retries",
 		"--upgrade f":                    "fleet",
 		"--upgrade = f":                  "fleet",
 		"--upgrade =":                    "smooth fleet",

@@ -5,7 +5,8 @@
 //   - options.go holds the only list of options there is. The parser, the usage
 //     text and the completions are made from it; the man page is checked against
 //     it.
-//   - parse.go reads the command line, values.go a single option's value, and
+//   - parse.go reads the command line, values.go and values_world.go a single
+//     option's value, and
 //     signals.go signal names.
 //   - program.go finds the program as a shell would.
 //   - usage.go and completion.go print the list for people and for shells.

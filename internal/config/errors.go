@@ -19,6 +19,7 @@ var ErrUsage = bind.ErrUsage
 var (
 	ErrHelp    = errors.New("help was asked for")
 	ErrVersion = errors.New("the version was asked for")
+	ErrChecked = errors.New("only a check was asked for, and all is well")
 )
 
 // usageError matches ErrUsage without showing its text.

@@ -17,7 +17,8 @@ func nearest(name string) (near string, ok bool) {
 			return o.Name, true
 		}
 		if n := slips(name, o.Name); n <= best {
-			if n < best || !ok {
+			// Of two that are as far away, more of the longer one is right.
+			if n < best || !ok || len(o.Name) > len(near) {
 				near = o.Name
 			}
 			best, ok = n, true

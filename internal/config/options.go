@@ -25,7 +25,10 @@ type Option struct {
 }
 
 // The headings of the usage text, in order.
-var groups = []string{"Workers", "Sockets", "When a worker is ready", "Upgrades and failures", "Stopping a worker", "Control and log", "Help"}
+var groups = []string{
+	"Workers", "What a generation starts from", "Sockets", "When a worker is ready",
+	"Upgrades and failures", "Stopping a worker", "Control and log", "Help",
+}
 
 // DefaultText says what holds when the option is not given, "" when that goes
 // without saying.
@@ -40,7 +43,9 @@ func (o Option) DefaultText() string {
 // source for parser, usage, completion and manual.
 func Options() []Option {
 	var all []Option
-	for _, group := range [][]Option{workerOptions(), socketOptions(), readyOptions(), upgradeOptions(), stopOptions(), controlOptions()} {
+	for _, group := range [][]Option{
+		workerOptions(), worldOptions(), socketOptions(), readyOptions(), upgradeOptions(), stopOptions(), controlOptions(), helpOptions(),
+	} {
 		all = append(all, group...)
 	}
 	return all
@@ -54,9 +59,46 @@ func workerOptions() []Option {
 			value: func(d *draft) value { return numberValue(&d.cfg.Number, 1, 10000) },
 		},
 		{
-			Name: "drop-env-var", Arg: "VAR", Repeat: true, Group: groups[0], Example: "SECRET",
+			Name: "command-name", Short: "c", Arg: "NAME", Group: groups[0], Example: "web",
+			Help:  "Show this name in ps, for the keeper and its masters",
+			value: func(d *draft) value { return nameValue(&d.cfg.CommandName) },
+		},
+		{
+			Name: "nice", Arg: "MASTER[:WORKER[:RENICE_CMD]]", Group: groups[0], Example: "-5:0",
+			Help:  "Niceness of keeper and masters, and of workers, from -20 to 19; RENICE_CMD sets them instead of the system call",
+			value: func(d *draft) value { return niceValue(&d.cfg.Nice) },
+		},
+	}
+}
+
+// worldOptions are about what is looked at anew for each generation.
+func worldOptions() []Option {
+	g := groups[1]
+	return []Option{
+		{
+			Name: "chdir", Arg: "DIR", Group: g, Example: "/srv/web/current", files: true,
+			Help:  "Where workers run. Symbolic links are followed anew for each generation",
+			value: func(d *draft) value { return dirValue(&d.cfg.Dir) },
+		},
+		{
+			Name: "envdir", Arg: "DIR", Repeat: true, Group: g, Example: "/etc/web/env", files: true,
+			Help:  "Read variables from this directory, a file for each (repeatable)",
+			value: func(d *draft) value { return envDirValue(&d.cfg.Env) },
+		},
+		{
+			Name: "env-file", Arg: "[-]FILE", Repeat: true, Group: g, Example: "/etc/default/web", files: true,
+			Help:  "Read variables from this file, a line for each; with -, it may be missing (repeatable)",
+			value: func(d *draft) value { return envFileValue(&d.cfg.Env) },
+		},
+		{
+			Name: "drop-env-var", Arg: "VAR", Repeat: true, Group: g, Example: "SECRET",
 			Help:  "Keep this variable from the workers (repeatable)",
 			value: func(d *draft) value { return variablesValue(&d.cfg.DropEnvVars) },
+		},
+		{
+			Name: "reexec-as", Arg: "CMDLINE", Group: g, Example: "/etc/web/wrapper",
+			Help:  "Look through this command, which ends by executing its arguments: the directory and environment that it leaves count for the new generation",
+			value: func(d *draft) value { return wordsValue(&d.cfg.ReexecAs) },
 		},
 	}
 }
@@ -64,22 +106,22 @@ func workerOptions() []Option {
 func socketOptions() []Option {
 	return []Option{
 		{
-			Name: "bind", Short: "b", Arg: "ADDR:PORT[,OPT...]", Repeat: true, Group: groups[1], Example: "127.0.0.1:8080,r",
+			Name: "bind", Short: "b", Arg: "ADDR:PORT[,OPT...]", Repeat: true, Group: groups[2], Example: "127.0.0.1:8080,r",
 			Help:  "Listen here (repeatable). ADDR: address, [IPv6 address], name, or nothing for all. PORT 0: any free one. OPT: r, so_reuseaddr: bind beside lingering connections; n, o_nonblock: do not block",
 			value: func(d *draft) value { return bindValue(&d.cfg.Binds) },
 		},
 		{
-			Name: "ipv4-only", Short: "4", Group: groups[1],
+			Name: "ipv4-only", Short: "4", Group: groups[2],
 			Help:  "Accept IPv4 connections only",
 			value: func(d *draft) value { return flagValue(&d.only4) },
 		},
 		{
-			Name: "ipv6-only", Short: "6", Group: groups[1],
+			Name: "ipv6-only", Short: "6", Group: groups[2],
 			Help:  "Accept IPv6 connections only",
 			value: func(d *draft) value { return flagValue(&d.only6) },
 		},
 		{
-			Name: "backlog", Arg: "COUNT", Unset: "the system's maximum", Group: groups[1], Example: "1024",
+			Name: "backlog", Arg: "COUNT", Unset: "the system's maximum", Group: groups[2], Example: "1024",
 			Help:  "How many connections may wait to be accepted",
 			value: func(d *draft) value { return numberValue(&d.cfg.Backlog, 1, 1<<31-1) },
 		},
@@ -89,18 +131,18 @@ func socketOptions() []Option {
 func readyOptions() []Option {
 	return []Option{
 		{
-			Name: "manual", Short: "m", Group: groups[2],
+			Name: "manual", Short: "m", Group: groups[3],
 			Help:  "The same as --ack-mode manual",
 			value: func(d *draft) value { return flagValue(&d.manual) },
 		},
 		{
-			Name: "ack-mode", Arg: "manual|SECONDS", Default: "1", Group: groups[2], Example: "manual",
+			Name: "ack-mode", Arg: "manual|SECONDS", Default: "1", Group: groups[3], Example: "manual",
 			words: []string{"manual", "0", "1", "5"},
 			Help:  "A worker is ready once it sends an ACK (manual), or has lived this long",
 			value: ackModeValue,
 		},
 		{
-			Name: "ack-timeout", Arg: "DURATION", Default: "30s", Group: groups[2], Example: "30s",
+			Name: "ack-timeout", Arg: "DURATION", Default: "30s", Group: groups[3], Example: "30s",
 			Help:  "How long an ACK may take in manual mode",
 			value: func(d *draft) value { return durationValue(&d.cfg.AckTimeout, 1) },
 		},
@@ -108,7 +150,7 @@ func readyOptions() []Option {
 }
 
 func upgradeOptions() []Option {
-	g := groups[3]
+	g := groups[4]
 	return []Option{
 		{
 			Name: "upgrade", Arg: "smooth|fleet", Default: "smooth", Group: g, Example: "fleet",
@@ -149,26 +191,36 @@ func upgradeOptions() []Option {
 func stopOptions() []Option {
 	return []Option{
 		{
-			Name: "graceful-signal", Arg: "SIGNAL", Default: "USR2", Group: groups[4], Example: "TERM",
+			Name: "graceful-signal", Arg: "SIGNAL", Default: "USR2", Group: groups[5], Example: "TERM",
 			words: []string{"USR2", "TERM", "QUIT", "INT", "HUP", "USR1", "WINCH"},
 			Help:  "What asks a worker to finish its connections and end",
 			value: func(d *draft) value { return signalValue(&d.cfg.GracefulSignal) },
 		},
 		{
-			Name: "drain-timeout", Arg: "DURATION", Default: "0", Unset: "0, no limit", Group: groups[4], Example: "30s",
+			Name: "drain-timeout", Arg: "DURATION", Default: "0", Unset: "0, no limit", Group: groups[5], Example: "30s",
 			Help:  "How long it may take for that before it gets TERM",
 			value: func(d *draft) value { return durationValue(&d.cfg.DrainTimeout, 0) },
 		},
 		{
-			Name: "kill-timeout", Arg: "DURATION", Default: "10s", Group: groups[4], Example: "10s",
+			Name: "kill-timeout", Arg: "DURATION", Default: "10s", Group: groups[5], Example: "10s",
 			Help:  "How long after TERM it gets KILL; more than 0",
 			value: func(d *draft) value { return durationValue(&d.cfg.KillTimeout, 1) },
+		},
+		{
+			Name: "signal-timeout", Arg: "DURATION", Default: "0", Unset: "0, the two above hold", Group: groups[5], Example: "30s",
+			Help:  "How long after the graceful signal it gets KILL, with no TERM between",
+			value: func(d *draft) value { return durationValue(&d.cfg.SignalTimeout, 0) },
+		},
+		{
+			Name: "kill-children-on-exit", Short: "k", Group: groups[5],
+			Help:  "Have the system send workers USR2 when the keeper dies",
+			value: func(d *draft) value { return flagValue(&d.cfg.KillChildren) },
 		},
 	}
 }
 
 func controlOptions() []Option {
-	g, h := groups[5], groups[6]
+	g := groups[6]
 	return []Option{
 		{
 			Name: "socket-path", Short: "d", Arg: "PATH", Default: "/tmp/einhorn.sock", Group: g, Example: "/run/einhorn.sock", files: true,
@@ -179,6 +231,16 @@ func controlOptions() []Option {
 			Name: "pidfile", Arg: "PATH", Unset: "none", Group: g, Example: "/run/einhyrningsins.pid", files: true,
 			Help:  "Write our process id here",
 			value: func(d *draft) value { return pathValue(&d.cfg.PidFile, 0) },
+		},
+		{
+			Name: "lockfile", Arg: "PATH", Unset: "the control socket's with .lock added", Group: g, Example: "/run/einhyrningsins.lock", files: true,
+			Help:  "The file that is locked while we run",
+			value: func(d *draft) value { return pathValue(&d.cfg.LockFile, 0) },
+		},
+		{
+			Name: "command-socket-as-fd", Short: "g", Group: g,
+			Help:  "Give each worker an open connection to the control socket: EINHORN_SOCK_FD",
+			value: func(d *draft) value { return flagValue(&d.cfg.SockFD) },
 		},
 		{
 			Name: "verbose", Short: "v", Group: g,
@@ -199,6 +261,17 @@ func controlOptions() []Option {
 			Name: "syslog", Group: g,
 			Help:  "Log warnings and errors to syslog, too",
 			value: func(d *draft) value { return flagValue(&d.cfg.Syslog) },
+		},
+	}
+}
+
+func helpOptions() []Option {
+	h := groups[7]
+	return []Option{
+		{
+			Name: "upgrade-check", Group: h,
+			Help:  "Check the command line and exit",
+			value: func(d *draft) value { return flagValue(&d.check) },
 		},
 		{
 			Name: "help", Short: "h", Group: h,

@@ -22,34 +22,66 @@ const defaultUpgradeRetries = 3
 // draft is a Config while it is being read, with the options that are not part
 // of it.
 type draft struct {
-	cfg              Config
-	help, version    bool
-	only4, only6     bool
-	manual           bool
-	ackMode          string // as given, "" if not
-	givenUpgradeRetr bool
+	cfg           Config
+	help, version bool
+	check         bool
+	only4, only6  bool
+	manual        bool
+	ackMode       string                 // as given, "" if not
+	given         func(name string) bool // whether the option was given
 }
 
 // Parse reads the daemon's command line, without its name, and looks for the
 // program in the PATH of environ (as from os.Environ). Options end at the first
 // word that is none, or at "--"; what follows is the program's, untouched.
 //
-// It returns [ErrHelp] or [ErrVersion] when one of these was asked for, and
+// It returns [ErrHelp], [ErrVersion] or [ErrChecked] when one of these was asked for, and
 // otherwise an error that matches [ErrUsage]. It opens nothing and is safe for
 // concurrent use.
 func Parse(args, environ []string) (*Config, error) {
-	cfg, err := parseArgs(args)
+	d, err := read(args)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := FindProgram(cfg.Program[0], PathOf(environ)); err != nil {
+	if err := d.cfg.checkProgram(PathOf(environ)); err != nil {
 		return nil, hinted(err)
 	}
-	return cfg, nil
+	if d.check {
+		return nil, ErrChecked
+	}
+	return &d.cfg, nil
 }
 
-// parseArgs is all of Parse that does not look at the program's file.
-func parseArgs(args []string) (*Config, error) {
+// checkProgram looks for the program where workers will run. What an --env-file
+// or a wrapper makes of PATH shows only when they are read.
+func (c *Config) checkProgram(path string) error {
+	name := c.Program[0]
+	switch {
+	case strings.Contains(name, "/"):
+		name = inDir(c.Dir, name)
+	case len(c.Env) > 0 && name != "":
+		return nil
+	case c.Dir != "":
+		dirs := strings.Split(path, ":")
+		for i, dir := range dirs {
+			dirs[i] = inDir(c.Dir, dir)
+		}
+		path = strings.Join(dirs, ":")
+	}
+	_, err := FindProgram(name, path)
+	return err
+}
+
+// inDir is path as seen from dir; "" is where we are.
+func inDir(dir, path string) string {
+	if dir == "" || strings.HasPrefix(path, "/") {
+		return path
+	}
+	return dir + "/" + path
+}
+
+// read is all of Parse that does not look at the program's file.
+func read(args []string) (*draft, error) {
 	d := new(draft)
 	flags, err := d.flags()
 	if err != nil {
@@ -68,12 +100,12 @@ func parseArgs(args []string) (*Config, error) {
 	if err := refuseTestFlags(args[:len(args)-len(rest)]); err != nil {
 		return nil, hinted(err)
 	}
-	d.givenUpgradeRetr = flags.Changed("upgrade-retries")
+	d.given = flags.Changed
 	d.cfg.Program = append([]string(nil), rest...)
 	if err := d.finish(); err != nil {
 		return nil, hinted(err)
 	}
-	return &d.cfg, nil
+	return d, nil
 }
 
 // flags makes the parser from the list of options, and sets the defaults.
@@ -112,13 +144,16 @@ func (d *draft) finish() error {
 		return usagef("cannot use -m with --ack-mode %s: -m is --ack-mode manual; give one of them", d.ackMode)
 	case c.Retries == Forever && c.Seconds == 0:
 		return usagef("cannot use --seconds 0 with --retries forever: a broken program would be started without a pause; try --seconds 0.1")
-	case c.PidFile == c.SocketPath:
-		return usagef("cannot use --pidfile %s: it is the path of the control socket, too; try --pidfile %s.pid", show(c.PidFile), show(c.PidFile))
+	case c.SignalTimeout > 0 && d.given("drain-timeout"), c.SignalTimeout > 0 && d.given("kill-timeout"):
+		return usagef("cannot use --signal-timeout with --drain-timeout or --kill-timeout: it sends KILL with no TERM before; give either it or them")
+	}
+	if err := c.checkPaths(); err != nil {
+		return err
 	}
 	if d.manual {
 		c.AckManual, c.AckTime = true, 0
 	}
-	if !d.givenUpgradeRetr {
+	if !d.given("upgrade-retries") {
 		c.UpgradeRetries = defaultUpgradeRetries
 		if c.Retries != Forever && c.Retries < c.UpgradeRetries {
 			c.UpgradeRetries = c.Retries
@@ -134,6 +169,23 @@ func (d *draft) finish() error {
 		if err := spec.CheckFamily(c.Family); err != nil {
 			return usageWrap(err, "cannot use -b: %v", err)
 		}
+	}
+	return nil
+}
+
+// checkPaths makes sure that no two files are one.
+func (c *Config) checkPaths() error {
+	lock := c.LockFile
+	if lock == "" {
+		lock = c.SocketPath + ".lock"
+	}
+	switch {
+	case c.PidFile == c.SocketPath:
+		return usagef("cannot use --pidfile %s: it is the path of the control socket, too; try --pidfile %s.pid", show(c.PidFile), show(c.PidFile))
+	case c.PidFile == lock:
+		return usagef("cannot use --pidfile %s: it is the path of the lock file, too; try --pidfile %s.pid", show(c.PidFile), show(c.PidFile))
+	case lock == c.SocketPath:
+		return usagef("cannot use --lockfile %s: it is the path of the control socket, too; try --lockfile %s.lock", show(lock), show(lock))
 	}
 	return nil
 }

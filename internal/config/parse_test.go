@@ -41,62 +41,84 @@ func spec(s string) bind.Spec {
 
 // accepted says what each line of options changes.
 var accepted = map[string]func(*Config){
-	"":                                  func(c *Config) {},
-	"--":                                func(c *Config) {},
-	"-n 4":                              func(c *Config) { c.Number = 4 },
-	"-n4":                               func(c *Config) { c.Number = 4 },
-	"-n=4":                              func(c *Config) { c.Number = 4 },
-	"--number 10000":                    func(c *Config) { c.Number = 10000 },
-	"--number=2":                        func(c *Config) { c.Number = 2 },
-	"-n 2 -n 3":                         func(c *Config) { c.Number = 3 },
-	"-b :80,r --bind [::1]:81":          func(c *Config) { c.Binds = []bind.Spec{spec(":80,r"), spec("[::1]:81")} },
-	"-b :0 -b :0":                       func(c *Config) { c.Binds = []bind.Spec{{}, {}} },
-	"-4 -b 127.0.0.1:80":                func(c *Config) { c.Family = bind.IPv4Only; c.Binds = []bind.Spec{spec("127.0.0.1:80")} },
-	"--ipv4-only":                       func(c *Config) { c.Family = bind.IPv4Only },
-	"-6":                                func(c *Config) { c.Family = bind.IPv6Only },
-	"--ipv6-only -b localhost:80":       func(c *Config) { c.Family = bind.IPv6Only; c.Binds = []bind.Spec{spec("localhost:80")} },
-	"-v":                                func(c *Config) { c.Verbose = true },
-	"--verbose":                         func(c *Config) { c.Verbose = true },
-	"-v --verbose=false -q":             func(c *Config) { c.Quiet = true },
-	"--quiet":                           func(c *Config) { c.Quiet = true },
-	"--syslog":                          func(c *Config) { c.Syslog = true },
-	"-m":                                func(c *Config) { c.AckManual, c.AckTime = true, 0 },
-	"--manual":                          func(c *Config) { c.AckManual, c.AckTime = true, 0 },
-	"--ack-mode manual":                 func(c *Config) { c.AckManual, c.AckTime = true, 0 },
-	"-m --ack-mode manual":              func(c *Config) { c.AckManual, c.AckTime = true, 0 },
-	"--ack-mode manual --ack-mode 2":    func(c *Config) { c.AckTime = 2 * time.Second },
-	"--ack-mode 0":                      func(c *Config) { c.AckTime = 0 },
-	"--ack-mode 300ms":                  func(c *Config) { c.AckTime = 300 * time.Millisecond },
-	"--ack-timeout 2m":                  func(c *Config) { c.AckTimeout = 2 * time.Minute },
-	"--drop-env-var A --drop-env-var B": func(c *Config) { c.DropEnvVars = []string{"A", "B"} },
-	"-d /run/x.sock":                    func(c *Config) { c.SocketPath = "/run/x.sock" },
-	"--socket-path x.sock":              func(c *Config) { c.SocketPath = here("x.sock") },
-	"-d ../x.sock":                      func(c *Config) { c.SocketPath = here("../x.sock") },
-	"-r 5":                              func(c *Config) { c.Retries = 5 },
-	"--retries 2":                       func(c *Config) { c.Retries, c.UpgradeRetries = 2, 2 },
-	"-r forever":                        func(c *Config) { c.Retries = Forever },
-	"--upgrade-retries 7":               func(c *Config) { c.UpgradeRetries = 7 },
-	"-r 2 --upgrade-retries 5":          func(c *Config) { c.Retries, c.UpgradeRetries = 2, 5 },
-	"--upgrade-retries forever":         func(c *Config) { c.UpgradeRetries = 10 },
-	"--seconds 0":                       func(c *Config) { c.Seconds = 0 },
-	"--seconds 1.5":                     func(c *Config) { c.Seconds = 1500 * time.Millisecond },
-	"--max-unacked 3":                   func(c *Config) { c.MaxUnacked = 3 },
-	"--max-upgrade-additional 1":        func(c *Config) { c.MaxUpgradeAdditional = 1 },
-	"--upgrade fleet":                   func(c *Config) { c.UpgradeFleet = true },
-	"--upgrade smooth":                  func(c *Config) {},
-	"--graceful-signal TERM":            func(c *Config) { c.GracefulSignal = int(syscall.SIGTERM) },
-	"--graceful-signal sigint":          func(c *Config) { c.GracefulSignal = int(syscall.SIGINT) },
-	"--graceful-signal 15":              func(c *Config) { c.GracefulSignal = 15 },
-	"--drain-timeout 30s":               func(c *Config) { c.DrainTimeout = 30 * time.Second },
-	"--drain-timeout 0":                 func(c *Config) {},
-	"--kill-timeout .5":                 func(c *Config) { c.KillTimeout = 500 * time.Millisecond },
-	"--backlog 128":                     func(c *Config) { c.Backlog = 128 },
-	"--pidfile p.pid":                   func(c *Config) { c.PidFile = here("p.pid") },
-	"--log-format json":                 func(c *Config) { c.LogFormat = "json" },
+	"":                                     func(c *Config) {},
+	"--":                                   func(c *Config) {},
+	"-n 4":                                 func(c *Config) { c.Number = 4 },
+	"-n4":                                  func(c *Config) { c.Number = 4 },
+	"-n=4":                                 func(c *Config) { c.Number = 4 },
+	"--number 10000":                       func(c *Config) { c.Number = 10000 },
+	"--number=2":                           func(c *Config) { c.Number = 2 },
+	"-n 2 -n 3":                            func(c *Config) { c.Number = 3 },
+	"-b :80,r --bind [::1]:81":             func(c *Config) { c.Binds = []bind.Spec{spec(":80,r"), spec("[::1]:81")} },
+	"-b :0 -b :0":                          func(c *Config) { c.Binds = []bind.Spec{{}, {}} },
+	"-4 -b 127.0.0.1:80":                   func(c *Config) { c.Family = bind.IPv4Only; c.Binds = []bind.Spec{spec("127.0.0.1:80")} },
+	"--ipv4-only":                          func(c *Config) { c.Family = bind.IPv4Only },
+	"-6":                                   func(c *Config) { c.Family = bind.IPv6Only },
+	"--ipv6-only -b localhost:80":          func(c *Config) { c.Family = bind.IPv6Only; c.Binds = []bind.Spec{spec("localhost:80")} },
+	"-v":                                   func(c *Config) { c.Verbose = true },
+	"--verbose":                            func(c *Config) { c.Verbose = true },
+	"-v --verbose=false -q":                func(c *Config) { c.Quiet = true },
+	"--quiet":                              func(c *Config) { c.Quiet = true },
+	"--syslog":                             func(c *Config) { c.Syslog = true },
+	"-m":                                   func(c *Config) { c.AckManual, c.AckTime = true, 0 },
+	"--manual":                             func(c *Config) { c.AckManual, c.AckTime = true, 0 },
+	"--ack-mode manual":                    func(c *Config) { c.AckManual, c.AckTime = true, 0 },
+	"-m --ack-mode manual":                 func(c *Config) { c.AckManual, c.AckTime = true, 0 },
+	"--ack-mode manual --ack-mode 2":       func(c *Config) { c.AckTime = 2 * time.Second },
+	"--ack-mode 0":                         func(c *Config) { c.AckTime = 0 },
+	"--ack-mode 300ms":                     func(c *Config) { c.AckTime = 300 * time.Millisecond },
+	"--ack-timeout 2m":                     func(c *Config) { c.AckTimeout = 2 * time.Minute },
+	"--drop-env-var A --drop-env-var B":    func(c *Config) { c.DropEnvVars = []string{"A", "B"} },
+	"-d /run/x.sock":                       func(c *Config) { c.SocketPath = "/run/x.sock" },
+	"--socket-path x.sock":                 func(c *Config) { c.SocketPath = here("x.sock") },
+	"-d ../x.sock":                         func(c *Config) { c.SocketPath = here("../x.sock") },
+	"-r 5":                                 func(c *Config) { c.Retries = 5 },
+	"--retries 2":                          func(c *Config) { c.Retries, c.UpgradeRetries = 2, 2 },
+	"-r forever":                           func(c *Config) { c.Retries = Forever },
+	"--upgrade-retries 7":                  func(c *Config) { c.UpgradeRetries = 7 },
+	"-r 2 --upgrade-retries 5":             func(c *Config) { c.Retries, c.UpgradeRetries = 2, 5 },
+	"--upgrade-retries forever":            func(c *Config) { c.UpgradeRetries = 10 },
+	"--seconds 0":                          func(c *Config) { c.Seconds = 0 },
+	"--seconds 1.5":                        func(c *Config) { c.Seconds = 1500 * time.Millisecond },
+	"--max-unacked 3":                      func(c *Config) { c.MaxUnacked = 3 },
+	"--max-upgrade-additional 1":           func(c *Config) { c.MaxUpgradeAdditional = 1 },
+	"--upgrade fleet":                      func(c *Config) { c.UpgradeFleet = true },
+	"--upgrade smooth":                     func(c *Config) {},
+	"--graceful-signal TERM":               func(c *Config) { c.GracefulSignal = int(syscall.SIGTERM) },
+	"--graceful-signal sigint":             func(c *Config) { c.GracefulSignal = int(syscall.SIGINT) },
+	"--graceful-signal 15":                 func(c *Config) { c.GracefulSignal = 15 },
+	"--drain-timeout 30s":                  func(c *Config) { c.DrainTimeout = 30 * time.Second },
+	"--drain-timeout 0":                    func(c *Config) {},
+	"--kill-timeout .5":                    func(c *Config) { c.KillTimeout = 500 * time.Millisecond },
+	"--backlog 128":                        func(c *Config) { c.Backlog = 128 },
+	"--pidfile p.pid":                      func(c *Config) { c.PidFile = here("p.pid") },
+	"--log-format json":                    func(c *Config) { c.LogFormat = "json" },
+	"-c web":                               func(c *Config) { c.CommandName = "web" },
+	"--command-name w.1":                   func(c *Config) { c.CommandName = "w.1" },
+	"--nice 5":                             func(c *Config) { c.Nice.Master = niceness1(5) },
+	"--nice -20:19":                        func(c *Config) { c.Nice = Nice{niceness1(-20), niceness1(19), ""} },
+	"--nice=:3":                            func(c *Config) { c.Nice.Worker = niceness1(3) },
+	"--nice 1::/bin/renice:x":              func(c *Config) { c.Nice = Nice{niceness1(1), nil, "/bin/renice:x"} },
+	"--chdir /srv/current/":                func(c *Config) { c.Dir = "/srv/current" },
+	"--chdir .":                            func(c *Config) { c.Dir = here("") },
+	"--chdir sub/../link":                  func(c *Config) { c.Dir = here("") + "/sub/../link" },
+	"--envdir e --env-file /f":             func(c *Config) { c.Env = []EnvSource{{Path: here("e"), Dir: true}, {Path: "/f"}} },
+	"--env-file -f/g --envdir /e/":         func(c *Config) { c.Env = []EnvSource{{Path: here("f/g"), Optional: true}, {Path: "/e", Dir: true}} },
+	"--reexec-as /w":                       func(c *Config) { c.ReexecAs = []string{"/w"} },
+	"--lockfile /run/l":                    func(c *Config) { c.LockFile = "/run/l" },
+	"-g":                                   func(c *Config) { c.SockFD = true },
+	"--command-socket-as-fd":               func(c *Config) { c.SockFD = true },
+	"-k":                                   func(c *Config) { c.KillChildren = true },
+	"--kill-children-on-exit":              func(c *Config) { c.KillChildren = true },
+	"--signal-timeout 20":                  func(c *Config) { c.SignalTimeout = 20 * time.Second },
+	"--signal-timeout 0 --kill-timeout 9s": func(c *Config) { c.KillTimeout = 9 * time.Second },
+	"--upgrade-check":                      func(c *Config) {},
 	"-vmn 3 -r4": func(c *Config) {
 		c.Verbose, c.AckManual, c.AckTime, c.Number, c.Retries = true, true, 0, 3, 4
 	},
 }
+
+func niceness1(n int) *int { return &n }
 
 // here makes a path absolute.
 func here(path string) string {
@@ -105,6 +127,14 @@ func here(path string) string {
 		panic(err)
 	}
 	return abs
+}
+
+func parseArgs(args []string) (*Config, error) {
+	d, err := read(args)
+	if err != nil {
+		return nil, err
+	}
+	return &d.cfg, nil
 }
 
 func TestParseOptions(t *testing.T) {
@@ -217,6 +247,27 @@ var refused = map[string]string{
 	"--pidfile /a -d /a p":                   "it is the path of the control socket, too",
 	"--drop-env-var A=1 p":                   `--drop-env-var "A=1": not the name of a variable, as in --drop-env-var SECRET`,
 	"--drop-env-var= p":                      `--drop-env-var "": not the name`,
+	"--chdir= p":                             `--chdir "": not a path, as in --chdir /srv/web/current`,
+	"--envdir= p":                            `--envdir "": not a path`,
+	"--env-file - p":                         `--env-file "-": not a path`,
+	"--env-file /e/ p":                       `--env-file "/e/": a directory, not a file; --envdir reads one`,
+	"--reexec-as= p":                         `--reexec-as "": there is no command in it, as in --reexec-as /etc/web/wrapper`,
+	"--reexec-as #x p":                       `there is no command in it`,
+	"--reexec-as 'x p":                       `a quotation mark or a backslash has no counterpart`,
+	"--reexec-as '' p":                       `there is no command in it`,
+	"--command-name= p":                      `-c, --command-name "": not a name`,
+	"-c a\u0007 p":                           `not a name that ps can show, as in -c web`,
+	"--nice 20 p":                            `--nice "20": niceness is a number from -20 to 19, as in --nice -5:0`,
+	"--nice 1:-21 p":                         `niceness is a number from -20 to 19`,
+	"--nice 1.5 p":                           `niceness is a number`,
+	"--nice : p":                             `there is no niceness in it`,
+	"--nice 1:2: p":                          `there is no command after the second colon`,
+	"--lockfile /tmp/einhorn.sock p":         "cannot use --lockfile /tmp/einhorn.sock: it is the path of the control socket, too",
+	"--lockfile /a --pidfile /a p":           "cannot use --pidfile /a: it is the path of the lock file, too",
+	"--pidfile /tmp/einhorn.sock.lock p":     "it is the path of the lock file, too",
+	"--signal-timeout 1 --kill-timeout 9 p":  "cannot use --signal-timeout with --drain-timeout or --kill-timeout",
+	"--drain-timeout 1 --signal-timeout 3 p": "cannot use --signal-timeout with --drain-timeout or --kill-timeout",
+	"--signal-timeout -1 p":                  `--signal-timeout "-1": must not be negative`,
 	"--log-format xml p":                     `--log-format "xml": neither text nor json`,
 	"--syslog=x p":                           `--syslog "x": takes no value`,
 	"--numbre 4 p":                           "--numbre: no such option; did you mean --number?",
@@ -264,6 +315,18 @@ func TestParseLooksForProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := []string{"HOME=/", "PATH=" + dir, "PATH=/nowhere"}
+	for line, want := range map[string]error{
+		"--upgrade-check prog": ErrChecked, "--upgrade-check gorp": ErrUsage, "--upgrade-check": ErrUsage,
+		"--chdir " + dir + " ./prog": nil, "--chdir / ./prog": ErrUsage, "--chdir " + dir + " --env-file /f gorp": nil,
+		"--env-file /f ./gorp": ErrUsage, "--env-file /f --": ErrUsage,
+	} {
+		if _, err := Parse(strings.Fields(line), env); !errors.Is(err, want) {
+			t.Errorf("%q: %v; want %v", line, err, want)
+		}
+	}
+	if _, err := Parse([]string{"--chdir", filepath.Dir(dir), "prog"}, []string{"PATH=x:" + filepath.Base(dir)}); err != nil {
+		t.Errorf("a relative PATH as seen from --chdir: %v", err)
+	}
 	cfg, err := Parse([]string{"prog", "x"}, env)
 	if err != nil || !slices.Equal(cfg.Program, []string{"prog", "x"}) {
 		t.Errorf("Parse = %+v, %v", cfg, err)
