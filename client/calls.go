@@ -77,6 +77,26 @@ func (c *Client) Die(ctx context.Context, sig string) (string, error) {
 	return c.say(ctx, false, req)
 }
 
+// Reload has the keeper start a new master from the binary on disk and waits
+// until that one has taken over, which it does with this very connection, with
+// workers, sockets and upgrades as they are. A binary that cannot take over is
+// an [*Error] with the code ReloadFailed; the old master stays. It is not
+// repeated when the connection breaks before the answer: [Client.Status] tells
+// then who answers.
+func (c *Client) Reload(ctx context.Context) (string, error) {
+	return c.say(ctx, false, Request{Command: wire.Reload})
+}
+
+// Quieter has the master log less, as if started with one more -q.
+func (c *Client) Quieter(ctx context.Context) (string, error) {
+	return c.say(ctx, false, Request{Command: wire.Quieter})
+}
+
+// Louder has the master log more, as if started with one more -v.
+func (c *Client) Louder(ctx context.Context) (string, error) {
+	return c.say(ctx, false, Request{Command: wire.Louder})
+}
+
 // Ack tells the master that the worker pid (0: ourselves) is ready to serve.
 func (c *Client) Ack(ctx context.Context, pid int) error {
 	_, err := c.say(ctx, true, Request{Command: wire.WorkerAck, PID: pid})

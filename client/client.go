@@ -18,20 +18,22 @@
 // sentinels tell the rest apart: [ErrNoMaster] (nobody listens), [ErrLost] (the
 // connection broke and the answer with it) and [ErrClosed].
 //
-// A master may die and be replaced at any moment while its keeper and workers
-// go on. The client connects again at the next call. A call that was under way
-// is repeated when repeating it cannot do harm; otherwise it fails with
-// [ErrLost], since nobody knows whether it was carried out. [Client.Upgrade]
-// and [Client.Follow] go on with the same generation to its end.
+// A master may be replaced at any moment while its keeper and workers go on. A
+// reload hands connections over and is not noticed; when one dies, the client
+// connects again at the next call. A call that was under way is repeated when
+// repeating it cannot do harm; otherwise it fails with [ErrLost], since nobody
+// knows whether it was carried out. [Client.Upgrade] and [Client.Follow] go on
+// with the same generation to its end.
 //
 // client.go holds the Client, conn.go one connection and its readers and
-// writers, calls.go the simple calls, upgrade.go the two that take long,
+// writers, calls.go and config.go the simple calls, upgrade.go the two that take long,
 // peer*.go the look at the other end, errors.go all that can go wrong.
 package client
 
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 
@@ -50,6 +52,11 @@ type (
 	Socket        = wire.Socket
 	Worker        = wire.Worker
 	UpgradeStatus = wire.UpgradeStatus
+	Generation    = wire.Generation
+	Settings      = wire.Settings
+	Setting       = wire.Setting
+	Change        = wire.Change
+	Refusal       = wire.Refusal
 )
 
 // attempts is how often a call that may be repeated is made before its
@@ -79,6 +86,16 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// DialRaw connects as [Dial] does, with the same look at the other end, and
+// leaves the talking to the caller: for those who speak einhorn's dialect.
+func DialRaw(ctx context.Context, path string) (net.Conn, error) {
+	nc, _, err := dialTrusted(ctx, path)
+	if err != nil {
+		return nil, err // a nil *net.UnixConn would be no nil net.Conn
+	}
+	return nc, nil
 }
 
 // Path returns the path that was dialled.

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,6 +107,9 @@ func TestCallsOnTheWire(t *testing.T) {
 		{func() (string, error) { return c.Signal(ctx, "usr1", "SIGTERM") }, wire.Request{Command: "signal", Args: []string{"usr1", "SIGTERM"}}},
 		{func() (string, error) { return c.Die(ctx, "") }, wire.Request{Command: "die"}},
 		{func() (string, error) { return c.Die(ctx, "INT") }, wire.Request{Command: "die", Args: []string{"INT"}}},
+		{func() (string, error) { return c.Reload(ctx) }, wire.Request{Command: "reload"}},
+		{func() (string, error) { return c.Quieter(ctx) }, wire.Request{Command: "quieter"}},
+		{func() (string, error) { return c.Louder(ctx) }, wire.Request{Command: "louder"}},
 		{func() (string, error) { return "did worker:ack", c.Ack(ctx, 7) }, wire.Request{Command: "worker:ack", PID: 7}},
 		{func() (string, error) { return "did worker:ping", c.Ping(ctx, 7, "a\nb") }, wire.Request{Command: "worker:ping", PID: 7, RequestID: "a\nb"}},
 	} {
@@ -137,8 +141,11 @@ func TestStatusLongerThanARequestMayBe(t *testing.T) {
 
 func TestErrorsAreTyped(t *testing.T) {
 	f := newFake(t, func(s *session, r wire.Request) bool {
-		if r.Command == wire.Dec {
+		switch r.Command {
+		case wire.Dec:
 			return s.fail(r, wire.Refused, "cannot lower below 1")
+		case wire.Reload:
+			return s.fail(r, wire.ReloadFailed, "cannot reload: it exited with status 2")
 		}
 		s.reply(r, wire.Reply{})
 		return true
@@ -150,6 +157,9 @@ func TestErrorsAreTyped(t *testing.T) {
 	}
 	if _, err := c.Inc(testContext(t), 1); !errors.As(err, &e) || e.Code != Refused {
 		t.Errorf("a failure without error: got %#v, want code refused", err)
+	}
+	if _, err := c.Reload(testContext(t)); !errors.As(err, &e) || e.Code != ReloadFailed {
+		t.Errorf("reload: got %#v, want code reload_failed", err)
 	}
 }
 
@@ -204,6 +214,10 @@ func TestLostCalls(t *testing.T) {
 	c := connect(t, f.path)
 	if _, err := c.Inc(testContext(t), 1); !errors.Is(err, ErrLost) || seen.Load() != 1 {
 		t.Errorf("inc: got %v after %d requests, want ErrLost after one: doing it twice would be wrong", err, seen.Load())
+	}
+	seen.Store(0)
+	if _, err := c.Reload(testContext(t)); !errors.Is(err, ErrLost) || seen.Load() != 1 {
+		t.Errorf("reload: got %v after %d requests, want ErrLost after one: the first may have done it", err, seen.Load())
 	}
 	seen.Store(0)
 	if _, err := c.Status(testContext(t)); !errors.Is(err, ErrLost) || seen.Load() != attempts {
@@ -266,6 +280,22 @@ func TestRefusedAtTheDoor(t *testing.T) {
 		}
 		ln.Close()
 		wg.Wait()
+	}
+}
+
+func TestDialRaw(t *testing.T) {
+	f := newFake(t, func(s *session, r wire.Request) bool { return s.ok(r, "hello") })
+	nc, err := DialRaw(testContext(t), f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	fmt.Fprintln(nc, `{"command":"ehlo","id":7}`)
+	if line, err := bufio.NewReader(nc).ReadString('\n'); err != nil || line != `{"request_id":7,"ok":true,"message":"hello"}`+"\n" {
+		t.Errorf("got %q, %v", line, err)
+	}
+	if nc, err := DialRaw(testContext(t), f.path+"x"); !errors.Is(err, ErrNoMaster) || nc != nil {
+		t.Errorf("nobody there: got %v, %v; want ErrNoMaster", nc, err)
 	}
 }
 

@@ -77,18 +77,29 @@ func (cl *call) take() ([]wire.Reply, error) {
 }
 
 func dial(ctx context.Context, path string) (*conn, error) {
+	nc, p, err := dialTrusted(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	cn := &conn{nc: nc, peer: p, done: make(chan struct{}), calls: make(map[uint64]*call)}
+	go cn.read()
+	return cn, nil
+}
+
+// dialTrusted connects to a server that is root's or our own.
+func dialTrusted(ctx context.Context, path string) (*net.UnixConn, peer, error) {
 	if len(path) > maxPath {
-		return nil, fmt.Errorf("cannot connect to %s: the path has %d bytes; a socket's has at most %d", path, len(path), maxPath)
+		return nil, peer{}, fmt.Errorf("cannot connect to %s: the path has %d bytes; a socket's has at most %d", path, len(path), maxPath)
 	}
 	if path == "" {
-		return nil, fmt.Errorf("cannot connect: no socket path; the default is %s", DefaultPath)
+		return nil, peer{}, fmt.Errorf("cannot connect: no socket path; the default is %s", DefaultPath)
 	}
 	if strings.ContainsRune(path, 0) {
-		return nil, fmt.Errorf("cannot connect to %q: a path has no NUL byte", path)
+		return nil, peer{}, fmt.Errorf("cannot connect to %q: a path has no NUL byte", path)
 	}
 	nc, err := dialUnix(ctx, path)
 	if err != nil {
-		return nil, cannotConnect(path, err)
+		return nil, peer{}, cannotConnect(path, err)
 	}
 	p, err := lookAt(nc)
 	if err == nil {
@@ -96,11 +107,9 @@ func dial(ctx context.Context, path string) (*conn, error) {
 	}
 	if err != nil {
 		nc.Close()
-		return nil, err
+		return nil, peer{}, err
 	}
-	cn := &conn{nc: nc, peer: p, done: make(chan struct{}), calls: make(map[uint64]*call)}
-	go cn.read()
-	return cn, nil
+	return nc, p, nil
 }
 
 // dialUnix connects. A full backlog is EAGAIN on a non-blocking socket

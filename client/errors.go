@@ -27,6 +27,8 @@ const (
 	Superseded     = wire.Superseded
 	Stopping       = wire.Stopping
 	SpawnFailed    = wire.SpawnFailed
+	LookFailed     = wire.LookFailed
+	ReloadFailed   = wire.ReloadFailed
 )
 
 var (

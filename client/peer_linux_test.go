@@ -53,4 +53,7 @@ func TestDialRefusesAForeignServer(t *testing.T) {
 	if !errors.As(err, &p) || p.UID != nobody || p.PID != os.Getpid() || p.Path != path || errors.Is(err, ErrNoMaster) {
 		t.Errorf("got %v, want a PeerError that names user %d", err, nobody)
 	}
+	if nc, err := DialRaw(testContext(t), path); !errors.As(err, &p) || nc != nil {
+		t.Errorf("raw: got %v, want a PeerError", err)
+	}
 }

@@ -41,7 +41,8 @@ const patience = 10 * time.Second
 // Upgrade starts a new generation of workers and waits until it has replaced
 // the old or was given up. progress, unless nil, is called for each step in
 // this goroutine. The outcome is the last step; when it is not done, the error
-// is an [*Error] with the code Aborted, SpawnFailed, Superseded or Stopping.
+// is an [*Error] with the code Aborted, LookFailed, SpawnFailed, Superseded or
+// Stopping.
 //
 // The death of a master does not end it: the client connects again and follows
 // the same generation. When the connection broke before the generation was
@@ -141,7 +142,7 @@ func outcomeOf(p Progress, refused *Error) Progress {
 		p.State = wire.UpgradeDone
 	case refused.Code == Superseded:
 		p.State = wire.UpgradeSuperseded
-	case refused.Code == Aborted, refused.Code == SpawnFailed:
+	case refused.Code == Aborted, refused.Code == SpawnFailed, refused.Code == LookFailed:
 		p.State = wire.UpgradeAborted
 	}
 	return p

@@ -3,11 +3,13 @@
 package main
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/google/shlex"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // signals are those that one may want to send to workers, by signal(7).
@@ -94,7 +96,10 @@ func (sc shellCompleter) Do(line []rune, pos int) ([][]rune, int) {
 	}
 	var fit [][]rune
 	for _, w := range candidates(newShellRoot(sc.s), words, last) {
-		fit = append(fit, []rune(w[len(last):]+" "))
+		if !strings.HasSuffix(w, "=") { // a value follows without a space
+			w += " "
+		}
+		fit = append(fit, []rune(w[len(last):]))
 	}
 	return fit, len([]rune(last))
 }
@@ -107,9 +112,27 @@ func candidates(root *cobra.Command, words []string, last string) []string {
 		return fit
 	}
 	for _, cmd := range root.Commands() {
-		if cmd.Name() == words[0] && cmd.ValidArgsFunction != nil {
-			fit, _ = cmd.ValidArgsFunction(cmd, words[1:], last)
+		switch {
+		case cmd.Name() != words[0]:
+		case strings.HasPrefix(last, "-"):
+			fit = flagsOf(cmd, last)
+		case cmd.ValidArgsFunction != nil:
+			fit, _ = cmd.ValidArgsFunction(cmd, withoutFlags(words[1:]), last)
 		}
 	}
 	return fit
+}
+
+// flagsOf are the long options of cmd that begin with last.
+func flagsOf(cmd *cobra.Command, last string) []string {
+	var names []string
+	add := func(f *pflag.Flag) { names = append(names, "--"+f.Name) }
+	cmd.LocalFlags().VisitAll(add)
+	cmd.InheritedFlags().VisitAll(add)
+	sort.Strings(names)
+	return beginningWith(slices.Compact(names), last)
+}
+
+func withoutFlags(words []string) []string {
+	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "-") })
 }

@@ -101,11 +101,15 @@ func manCommand(use string) string {
 	item := "Ic " + words[0]
 	for _, w := range words[1:] {
 		name, optional := strings.CutPrefix(w, "[")
-		name = strings.TrimSuffix(name, "]")
+		if optional {
+			name = strings.TrimSuffix(name, "]")
+		}
 		if optional {
 			item += " Op"
 		}
 		switch {
+		case strings.HasPrefix(name, "--"):
+			item += " Fl " + strings.TrimPrefix(name, "-")
 		case strings.Contains(name, "|"):
 			item += " Cm " + strings.Join(strings.Split(name, "|"), " | ")
 		case strings.HasSuffix(name, "…"):

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ type fake struct {
 	dieAfter  int  // lines of an upgrade, then hang up; -1: never
 	holdAfter int  // lines, then wait for release; -1: never
 	abort     bool // the next upgrade
+	noReload  bool // the next reload fails
 	released  chan struct{}
 	held      chan struct{} // gets a token when an upgrade waits
 	commands  []string
@@ -48,7 +50,7 @@ func newFake(t testing.TB) *fake {
 		path: filepath.Join(dir, "s"), dieAfter: -1, holdAfter: -1, conns: make(map[net.Conn]bool),
 		released: make(chan struct{}), held: make(chan struct{}, 1),
 		status: wire.Status{
-			PID: 4711, MasterPID: 4712, Version: "1.2.3", Program: []string{"server", "--port", "80"},
+			PID: 4711, MasterPID: 4712, Version: "1.2.3", KeeperVersion: "1.2.3", Program: []string{"server", "--port", "80"},
 			StartedAt: start, Generation: 1, GoodGeneration: 1, Number: 2, AckMode: "manual",
 			Sockets: []wire.Socket{{Spec: "0.0.0.0:80,r", Address: "0.0.0.0:80", FD: 3}},
 			Upgrade: wire.UpgradeStatus{State: wire.UpgradeIdle},
@@ -189,12 +191,55 @@ func (f *fake) answer(r wire.Request, send func(wire.Reply)) bool {
 		return f.upgrade(r, send)
 	case wire.WorkerAck, wire.WorkerPing:
 		send(okay(""))
-	case wire.Signal, wire.Die, wire.Ehlo, wire.Help, wire.Version:
+	case wire.Reload:
+		send(f.reload())
+	case wire.Config:
+		send(f.config(r))
+	case wire.Signal, wire.Die, wire.Ehlo, wire.Help, wire.Version, wire.Quieter, wire.Louder:
 		send(okay("fake %s", line))
 	default:
 		send(refused(wire.UnknownCommand, "unknown command %q", r.Command))
 	}
 	return true
+}
+
+func (f *fake) reload() wire.Reply {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.noReload {
+		f.noReload = false
+		return refused(wire.ReloadFailed, "cannot reload: the new master exited with status 2; master 4712 stays")
+	}
+	f.status.MasterPID++
+	f.status.Version = "1.3.0"
+	return okay("reloaded: master %d of version 1.3.0", f.status.MasterPID)
+}
+
+// config knows two settings, of which one can be changed.
+func (f *fake) config(r wire.Request) wire.Reply {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var st wire.Settings
+	for _, a := range r.Args {
+		key, value, _ := strings.Cut(a, "=")
+		if n, err := strconv.Atoi(value); key == "number" && err == nil {
+			st.Changed = append(st.Changed, wire.Change{Key: key, From: strconv.Itoa(f.status.Number), To: value})
+			f.status.Number = n
+			continue
+		}
+		st.Refused = append(st.Refused, wire.Refusal{Key: key, Value: value, Reason: "only a restart can"})
+	}
+	st.Settings = []wire.Setting{
+		{Key: "number", Value: strconv.Itoa(f.status.Number), Changeable: true},
+		{Key: "pidfile"},
+		{Key: "socket_path", Value: f.path},
+	}
+	rep := okay("config")
+	if len(st.Refused) > 0 {
+		rep = refused(wire.Refused, "cannot set %s", st.Refused[0].Key)
+	}
+	rep.Data, _ = json.Marshal(st)
+	return rep
 }
 
 func (f *fake) resize(r wire.Request) wire.Reply {

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script against a fake master. Its commands there:
 //
-//	fake abort | die-after N | stop | saw COMMAND…
+//	fake abort | no-reload | die-after N | stop | saw COMMAND…
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -58,6 +58,8 @@ func cmdFake(ts *testscript.TestScript, neg bool, args []string) {
 	switch args[0] {
 	case "abort":
 		f.abort = true
+	case "no-reload":
+		f.noReload = true
 	case "die-after":
 		n, err := strconv.Atoi(args[1])
 		ts.Check(err)

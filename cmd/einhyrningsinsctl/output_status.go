@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,20 +25,28 @@ func (o *output) status(st *client.Status) {
 		o.table(&b, st.Workers)
 	}
 	fmt.Fprint(o.out, b.String())
+	if oldKeeper(st) {
+		o.note(fmt.Sprintf("warning: the keeper is of version %s, the master of version %s; only a restart of the daemon renews the keeper", st.KeeperVersion, st.Version))
+	}
 }
 
 // summary is the upper part, as pairs of label and text.
 func (o *output) summary(st *client.Status) [][2]string {
 	now := o.now()
 	lines := [][2]string{
-		{"keeper", fmt.Sprintf("%d, master %d, version %s", st.PID, st.MasterPID, clean(st.Version))},
+		{"keeper", versions(st)},
 		{"program", programLine(st.Program)},
 		{"since", fmt.Sprintf("%s (%s ago)", st.StartedAt.In(now.Location()).Format("2006-01-02 15:04:05 MST"), age(now.Sub(st.StartedAt)))},
 		{"generation", o.generations(st)},
+	}
+	for _, g := range st.Generations {
+		lines = append(lines, [2]string{"", startedFrom(st, g, now)})
+	}
+	lines = append(lines, [][2]string{
 		{"workers", o.counts(st)},
 		{"ACK", ackMode(st.AckMode)},
 		{"upgrade", o.upgradeLine(st.Upgrade)},
-	}
+	}...)
 	for i, sock := range st.Sockets {
 		label := ""
 		if i == 0 {
@@ -59,6 +68,27 @@ func (o *output) summary(st *client.Status) [][2]string {
 		lines = append(lines, [2]string{"stopping", o.paint(red, "yes: it ends with its last worker")})
 	}
 	return lines
+}
+
+func versions(st *client.Status) string {
+	if oldKeeper(st) {
+		return fmt.Sprintf("%d of version %s, master %d of version %s", st.PID, clean(st.KeeperVersion), st.MasterPID, clean(st.Version))
+	}
+	return fmt.Sprintf("%d, master %d, version %s", st.PID, st.MasterPID, clean(st.Version))
+}
+
+// oldKeeper tells whether keeper and master are known to be of two versions.
+func oldKeeper(st *client.Status) bool {
+	return st.KeeperVersion != "" && st.KeeperVersion != st.Version
+}
+
+// startedFrom says in one line what a generation's workers are started from.
+func startedFrom(st *client.Status, g client.Generation, now time.Time) string {
+	text := fmt.Sprintf("%d from %s", g.Generation, clean(g.Program))
+	if len(g.Arguments) > 0 && !slices.Equal(g.Arguments, st.Program) {
+		text += " as " + programLine(g.Arguments)
+	}
+	return text + fmt.Sprintf(" in %s, as found %s ago", clean(g.Directory), age(now.Sub(g.LookedAt)))
 }
 
 func (o *output) generations(st *client.Status) string {

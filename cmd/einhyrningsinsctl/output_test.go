@@ -42,17 +42,27 @@ func beforeP(d time.Duration) *time.Time { t := before(d); return &t }
 
 func calmStatus() *client.Status {
 	return &client.Status{
-		PID: 4711, MasterPID: 4712, Version: "1.2.3", Program: []string{"server", "--name", "my web"},
+		PID: 4711, MasterPID: 4712, Version: "1.2.3", KeeperVersion: "1.2.3", Program: []string{"server", "--name", "my web"},
 		StartedAt: before(75 * time.Hour), Generation: 1, GoodGeneration: 1, Number: 1, AckMode: "1s",
 		Sockets: []wire.Socket{{Spec: ":80", Address: ":80", FD: 3}, {Spec: "[::1]:0,r", Address: "[::1]:40123", FD: 4}},
 		Upgrade: wire.UpgradeStatus{State: wire.UpgradeIdle},
 		Workers: []wire.Worker{{PID: 5000, Generation: 1, State: wire.Ready, StartedAt: before(time.Hour), ReadyAt: beforeP(time.Hour - time.Second)}},
+		Generations: []wire.Generation{{
+			Generation: 1, Program: "/srv/web/releases/12/server", Arguments: []string{"server", "--name", "my web"},
+			Directory: "/srv/web/releases/12", Variables: 24, LookedAt: before(75 * time.Hour),
+		}},
 	}
 }
 
 func troubledStatus() *client.Status {
 	st := calmStatus()
+	st.Version = "1.3.0\x07"
 	st.Program = []string{"bad\x1b[31m", "\u202eevil", "\xff"}
+	st.Generations[0].Arguments = st.Program
+	st.Generations = append(st.Generations, wire.Generation{
+		Generation: 13, Program: "/srv/web/releases/\n13/server", Arguments: []string{"server", "-x", "a b"},
+		Directory: "/srv/web/releases/13\x1b", Variables: 25, LookedAt: before(4 * time.Second),
+	})
 	st.Generation, st.Number, st.AckMode, st.Stopping = 13, 4, "manual", true
 	next := noon.Add(3400 * time.Millisecond)
 	st.Missing, st.NextSpawnAt, st.FailedStarts = 2, &next, 3
@@ -74,8 +84,12 @@ func TestStatusTable(t *testing.T) {
 	for name, st := range map[string]*client.Status{"calm": calmStatus(), "troubled": troubledStatus()} {
 		for _, colour := range []bool{false, true} {
 			var b bytes.Buffer
-			o := &output{out: &b, colour: colour, now: func() time.Time { return noon }}
+			var warned bytes.Buffer
+			o := &output{out: &b, err: &warned, colour: colour, now: func() time.Time { return noon }}
 			o.status(st)
+			if got := strings.Contains(warned.String(), "only a restart of the daemon renews the keeper"); got != (name == "troubled") {
+				t.Errorf("%s: warned of an old keeper: %q", name, &warned)
+			}
 			if colour {
 				plain := strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[36m", "").Replace(b.String())
 				if plain == b.String() {

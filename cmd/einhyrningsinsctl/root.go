@@ -90,9 +90,10 @@ func dress(s *session, root *cobra.Command) {
 	root.PersistentFlags().BoolVar(&s.json, "json", s.json, "answer in JSON, for programs")
 	root.PersistentFlags().BoolP("help", "h", false, "print this help")
 	root.AddCommand(
-		newStatus(s), newUpgrade(s), newFollow(s),
+		newStatus(s), newUpgrade(s), newFollow(s), newReload(s),
 		newInc(s), newDec(s), newSetWorkers(s),
 		newSignal(s), newDie(s),
+		newConfig(s), newQuieter(s), newLouder(s),
 		newEhlo(s), newVersion(s),
 		newWorkerAck(s), newWorkerPing(s),
 	)

@@ -52,7 +52,14 @@ func TestShellKeys(t *testing.T) {
 	term.press("inc; upgrade sm\t\r")
 	term.expect("upgraded to generation 2")
 	term.prompt()
-	term.press("\x1b[A\x1b[A\r") // two up: the signal
+	term.press("upgrade --re\tfl\t\r")
+	term.expect("reloaded: ")
+	term.expect("upgraded to generation 3")
+	term.prompt()
+	term.press("config nu\t7\r")
+	term.expect("number is 7 now")
+	term.prompt()
+	term.press("\x1b[A\x1b[A\x1b[A\x1b[A\r") // four up: the signal
 	term.expect("fake signal sigusr1")
 	term.prompt()
 	term.press("\x04")
@@ -64,7 +71,7 @@ func TestShellKeys(t *testing.T) {
 	}
 	path := filepath.Join(term.home, ".local/state/einhyrningsins/history")
 	data, err := os.ReadFile(path)
-	if want := "ehlo\nsignal sigusr1\ninc; upgrade smooth\nsignal sigusr1\n"; err != nil || string(data) != want {
+	if want := "ehlo\nsignal sigusr1\ninc; upgrade smooth\nupgrade --reload fleet\nconfig number=7\nsignal sigusr1\n"; err != nil || string(data) != want {
 		t.Errorf("history is %q, %v; want %q", data, err, want)
 	}
 	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
