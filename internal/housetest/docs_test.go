@@ -83,7 +83,7 @@ func TestReadmeHasTheOptions(t *testing.T) {
 // otherOptions are options of other programs that documents speak of.
 var otherOptions = []string{
 	// einhyrningsinsctl; its own tests hold its manual against its options
-	"--execute", "--json",
+	"--execute", "--json", "--reload",
 	// the examples
 	"--build", "--boot",
 	// go, git, systemd, docker, coreutils, Server::Starter
