@@ -37,6 +37,8 @@ func (k *keeper) order(in link.Received) {
 		if k.control.missing() {
 			k.spawner.want(job{renew: k.cfg.SocketPath})
 		}
+	case *link.Look:
+		k.orderLook(m)
 	case *link.Exit:
 		k.log.Debug("the master asks to end", "code", m.Code)
 		k.ending = &ending{code: m.Code, reason: m.Reason, by: k.sys.now() + patience}

@@ -50,6 +50,7 @@ func (l *loop) save(s pool.Save) {
 		m.Serial, m.ReadyAt, v = s.Worker.Serial, s.Worker.ReadyAt, s.Worker
 	} else {
 		m.Signals, l.caught = l.caught, map[int]int{}
+		m.Generations, l.kept = s.Generations, s.Generations
 	}
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -70,6 +71,8 @@ func (l *loop) act(a pool.Action) {
 		l.link.Send(&link.Forget{Serial: a.Serial})
 	case pool.Renew:
 		l.link.Send(&link.Renew{})
+	case pool.Look:
+		l.link.Send(&link.Look{Generation: a.Generation})
 	}
 }
 

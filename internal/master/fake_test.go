@@ -41,7 +41,8 @@ type fakeKeeper struct {
 	hello link.Hello
 	conn  *link.Conn
 	ended chan error
-	pid   int // of the next worker
+	pid   int  // of the next worker
+	looks bool // the test answers looks itself
 }
 
 func newFakeKeeper(t *testing.T) *fakeKeeper {
@@ -101,6 +102,10 @@ func (k *fakeKeeper) receive() link.Message {
 	case in, open := <-k.conn.In():
 		if !open {
 			k.t.Fatalf("the master closed the link: %v", <-k.ended)
+		}
+		if m, ok := in.Msg.(*link.Look); ok && !k.looks {
+			k.conn.Send(&link.Looked{Launch: link.Launch{Generation: m.Generation, Program: "/p"}})
+			return k.receive()
 		}
 		return in.Msg
 	case <-time.After(patience):

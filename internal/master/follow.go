@@ -163,6 +163,8 @@ func (l *loop) conclude(c *control.Call, o pool.Outcome) {
 			code = wire.Superseded
 		case l.stopping():
 			code = wire.Stopping
+		case o.LookFailed:
+			code = wire.LookFailed
 		case o.SpawnFailed:
 			code = wire.SpawnFailed
 		}

@@ -36,6 +36,9 @@ type loop struct {
 	parked  []parkedAck
 	caught  map[int]int // signals to be forgotten with the next save
 	end     *pool.End
+
+	launches []link.Launch // what generations are started from, the newest last
+	kept     []int         // generations of which workers may still be spawned
 }
 
 // ping is a worker's last sign of life.
@@ -57,6 +60,9 @@ func newLoop(o *opening, conn *link.Conn, server *control.Server, log Log) *loop
 func (l *loop) goOn(o *opening) {
 	p, lost := poolOf(o)
 	l.pool = p
+	for _, launch := range o.hello.Launches {
+		l.know(launch)
+	}
 	if o.hello.Masters > 0 {
 		l.log.Warn("a new master goes on", "pid", os.Getpid(), "workers", len(o.children))
 	} else {

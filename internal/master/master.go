@@ -197,7 +197,7 @@ func childrenOf(o *opening) (children []pool.Child, err error) {
 // can tell: how many are wanted, and whether we are stopping. It is read from
 // a saved state that must not be relied upon, and taken only if it is sound.
 func intentOf(o *opening) pool.Intent {
-	intent := pool.Intent{Number: o.cfg.Number}
+	intent := pool.Intent{Number: o.cfg.Number, Generation: newestLaunch(o.hello.Launches)}
 	var number struct {
 		Number int `json:"number"`
 	}

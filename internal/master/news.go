@@ -34,6 +34,10 @@ func (l *loop) news(in link.Received) {
 	case *link.Done:
 		l.done = m.Through
 		l.release()
+	case *link.Looked:
+		l.looked(m.Launch)
+	case *link.LookFailed:
+		l.step(pool.LookFailed{Generation: m.Generation, How: m.Reason})
 	case *link.Listener:
 		l.newListener(in.FDs)
 		return

@@ -40,6 +40,7 @@ func (l *loop) statusData() *wire.Status {
 		AckMode: "manual", Sockets: []wire.Socket{}, Workers: []wire.Worker{},
 		Missing: l.pool.Missing(), FailedStarts: st.Failures.Count,
 		LastFailure: st.LastFailure.Text, Stopping: l.stopping(),
+		KeeperVersion: l.hello.Software, Generations: l.generations(),
 		Upgrade: wire.UpgradeStatus{
 			State: st.Upgrade.Phase.String(), Generation: st.Upgrade.Generation,
 			Ready: l.pool.ReadyOf(st.Upgrade.Generation), Number: st.Number, Reason: st.Upgrade.Reason,

@@ -24,6 +24,8 @@ func (l *life) step(e Event) {
 			l.ordered = append(l.ordered, a.Serial)
 		case Send:
 			l.ended = append(l.ended, a.Serial)
+		case Look:
+			defer l.step(Looked(a))
 		}
 	}
 	l.p.Deadline()

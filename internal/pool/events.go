@@ -83,6 +83,9 @@ func (p *Pool) Step(now Time, events ...Event) *Output {
 }
 
 func (Begun) apply(p *Pool) {
+	if u := &p.st.Upgrade; u.Phase == Running && u.Looking {
+		p.do(Look{u.Generation}) // nobody knows whether the last master could
+	}
 	for _, w := range p.order {
 		switch {
 		case w.serving() || w.PID == 0:

@@ -5,6 +5,7 @@ package pool
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -18,6 +19,9 @@ type fakeKeeper struct {
 	ended *End
 
 	renewed int
+
+	looks    int          // the generation that is looked for; 0: none
+	launches map[int]bool // what generations can be started from; false: the look failed
 }
 
 // row is one worker in the keeper's table.
@@ -29,7 +33,7 @@ type row struct {
 }
 
 func newFakeKeeper() *fakeKeeper {
-	return &fakeKeeper{rows: map[uint64]*row{}, next: 1}
+	return &fakeKeeper{rows: map[uint64]*row{}, next: 1, launches: map[int]bool{1: true}}
 }
 
 // messages is an output as the keeper gets it: one message after the other.
@@ -52,6 +56,9 @@ func (k *fakeKeeper) take(now Time, message any) error {
 		if m.Serial != k.next {
 			return fmt.Errorf("spawn of %d, but the next is %d", m.Serial, k.next)
 		}
+		if !k.launches[m.Generation] {
+			return fmt.Errorf("spawn of generation %d, but there is nothing to start it from: %v", m.Generation, k.launches)
+		}
 		k.next++
 		k.rows[m.Serial] = &row{Child: Child{Serial: m.Serial, Generation: m.Generation, Index: m.Index, OrderedAt: now}}
 	case Send:
@@ -64,6 +71,8 @@ func (k *fakeKeeper) take(now Time, message any) error {
 		delete(k.rows, m.Serial)
 	case Renew:
 		k.renewed++
+	case Look:
+		k.looks = m.Generation
 	}
 	return nil
 }
@@ -75,6 +84,12 @@ func (k *fakeKeeper) save(m Save) error {
 		}
 		data, err := json.Marshal(m.State)
 		k.saved = data
+		maps.DeleteFunc(k.launches, func(g int, _ bool) bool {
+			return !slices.Contains(m.Generations, g) && len(k.serials(func(r *row) bool { return r.Generation == g })) == 0
+		})
+		if !slices.Contains(m.Generations, k.looks) {
+			k.looks = 0
+		}
 		return err
 	}
 	data, err := json.Marshal(m.Worker)
@@ -133,6 +148,22 @@ func (k *fakeKeeper) end(serial uint64, how Event) Event {
 	return how
 }
 
+// look ends the look that is under way, if one is. What it found is kept.
+func (k *fakeKeeper) look(well bool) []Event {
+	g := k.looks
+	if g == 0 {
+		return nil
+	}
+	k.looks = 0
+	if _, known := k.launches[g]; !known {
+		k.launches[g] = well
+	}
+	if k.launches[g] {
+		return []Event{Looked{g}}
+	}
+	return []Event{LookFailed{g, "cannot go to /srv: no such directory"}}
+}
+
 // restore makes the pool of the next master from what this keeper knows, and
 // returns what it has to be told first.
 func (k *fakeKeeper) restore(set Settings, number int, trust bool) (*Pool, []Event, error) {
@@ -153,7 +184,13 @@ func (k *fakeKeeper) restore(set Settings, number int, trust bool) (*Pool, []Eve
 		}
 	}
 	if !trust {
-		return Rebuild(set, Intent{Number: number}, children, k.next), events, nil
+		intent := Intent{Number: number}
+		for g, good := range k.launches {
+			if good {
+				intent.Generation = max(intent.Generation, g)
+			}
+		}
+		return Rebuild(set, intent, children, k.next), events, nil
 	}
 	if k.saved == nil {
 		return New(set, number, k.next), events, nil

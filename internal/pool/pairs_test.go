@@ -64,6 +64,7 @@ var ofWorkers = pairTest{
 func (s *stage) upgradeDone() *Output {
 	first := s.p.next
 	all := Output{Actions: slices.Clone(s.step(StartUpgrade{Fleet: true}).Actions)}
+	all.Actions = append(all.Actions, s.step(s.k.look(true)...).Actions...)
 	for i := range uint64(s.p.st.Number) {
 		s.up(first + i)
 		all.Actions = append(all.Actions, s.ready(first+i).Actions...)
@@ -165,11 +166,12 @@ var ofPools = pairTest{
 	states: []namedStage{
 		{"at rest", brought(manual, whole)},
 		{"waiting", brought(manual, func(s *stage) { s.up(2); s.exit(2) })},
-		{"smooth upgrade", brought(manual, func(s *stage) { whole(s); s.step(StartUpgrade{}); s.up(3, 4); s.ack(3) })},
-		{"fleet upgrade", brought(manual, func(s *stage) { whole(s); s.step(StartUpgrade{Fleet: true}); s.up(3, 4); s.ack(3) })},
+		{"look", brought(manual, func(s *stage) { whole(s); s.step(StartUpgrade{}) })},
+		{"smooth upgrade", brought(manual, func(s *stage) { whole(s); s.upgrade(false); s.up(3, 4); s.ack(3) })},
+		{"fleet upgrade", brought(manual, func(s *stage) { whole(s); s.upgrade(true); s.up(3, 4); s.ack(3) })},
 		{"leftover", brought(func(set *Settings) { set.UpgradeRetries = 1 }, func(s *stage) {
 			whole(s)
-			s.step(StartUpgrade{})
+			s.upgrade(false)
 			s.up(3, 4)
 			s.ack(3)
 			s.exit(4)
@@ -187,6 +189,8 @@ var ofPools = pairTest{
 		{"upgrade", func(s *stage) *Output { return s.step(StartUpgrade{}) }},
 		{"upgrade fleet", func(s *stage) *Output { return s.step(StartUpgrade{Fleet: true}) }},
 		{"HUP", func(s *stage) *Output { return s.step(StartUpgrade{ByHUP: true}) }},
+		{"looked", func(s *stage) *Output { return s.looked(true) }},
+		{"look fails", func(s *stage) *Output { return s.looked(false) }},
 		{"INT", stopBy(StopINT)},
 		{"USR2", stopBy(StopUSR2)},
 		{"TERM", stopBy(StopTERM)},
@@ -198,6 +202,18 @@ var ofPools = pairTest{
 		{"a worker ends", func(s *stage) *Output { return s.exit(1) }},
 		{"new master", func(s *stage) *Output { return s.restart() }},
 	},
+}
+
+// looked answers the look that is under way, or else one of an upgrade that is
+// past it.
+func (s *stage) looked(well bool) *Output {
+	if events := s.k.look(well); events != nil {
+		return s.step(events...)
+	}
+	if well {
+		return s.step(Looked{s.p.st.Generation})
+	}
+	return s.step(LookFailed{s.p.st.Generation, "cannot look"})
 }
 
 // whole lets a minute pass with both workers ready.
@@ -219,6 +235,8 @@ func tellPool(s *stage, do func() *Output) string {
 			what = signalNames[a.Signal] + " to"
 		case Spawn:
 			what = fmt.Sprintf("generation %d: spawn", a.Generation)
+		case Look:
+			tale = append(tale, fmt.Sprintf("look for generation %d", a.Generation))
 		}
 		if what != "" && count[what] == 0 {
 			order = append(order, what)
@@ -247,6 +265,8 @@ func (s *stage) mode() string {
 		return "quitting"
 	case st.Stop.Level > 0:
 		return [...]string{LevelRetire: "retiring", LevelTerm: "terminating", LevelKill: "killing"}[st.Stop.Level]
+	case st.Upgrade.Phase == Running && st.Upgrade.Looking:
+		return "look"
 	case st.Upgrade.Phase == Running && st.Upgrade.Fleet:
 		return "fleet upgrade"
 	case st.Upgrade.Phase == Running:

@@ -7,7 +7,8 @@
 //
 // events.go has one method for each thing that can happen. After each of them
 // settle compares what is with what is wanted and closes the gap: stop.go on
-// the way out, upgrade.go while an upgrade runs, fill.go otherwise.
+// the way out, upgrade.go while an upgrade runs (it begins with a look at what
+// to start from, look.go), fill.go otherwise.
 // workers.go counts workers and takes them from phase to phase, deadlines.go
 // holds what happens when nothing happens. state.go is all that there is to
 // remember, as plain data that restore.go makes a later pool from.
@@ -90,6 +91,7 @@ type Pool struct {
 	out     Output
 	dirty   map[uint64]bool // workers to save; true: its ACK is new
 	changed bool            // the state is to be saved
+	kept    []int           // generations of which workers may still be spawned, as last saved
 	waiting int             // draining workers that the upgrade was last said to wait for
 	spawnAt Time            // when a place that has to wait is filled; 0: none has to
 	lacking bool            // a worker is missing that a shortage may keep from us
@@ -120,9 +122,12 @@ type Output struct {
 type Save struct {
 	Worker *Worker // nil: the state
 	State  *State
+	// Generations of which workers may still be spawned, beside the state. What
+	// is needed to start workers of others may be thrown away.
+	Generations []int
 }
 
-// Action is Spawn, Send, Forget or Renew.
+// Action is Spawn, Send, Forget, Renew or Look.
 type Action interface{ action() }
 
 // Spawn asks for a worker. It is answered by Spawned or SpawnFailed.
@@ -147,10 +152,16 @@ type Forget struct{ Serial uint64 }
 // Renew asks that the control socket be bound anew if its path is gone.
 type Renew struct{}
 
+// Look asks for a fresh look at the world, from which workers of this
+// generation are to be started. It is answered by Looked or LookFailed, and
+// may be repeated.
+type Look struct{ Generation int }
+
 func (Spawn) action()  {}
 func (Send) action()   {}
 func (Forget) action() {}
 func (Renew) action()  {}
+func (Look) action()   {}
 
 // End says that all is over.
 type End struct {
@@ -174,10 +185,10 @@ func (p *Pool) finish() *Output {
 			p.saveWorker(serial)
 		}
 	}
-	if p.changed {
-		p.changed = false
+	if kept := p.generations(); p.changed || !slices.Equal(kept, p.kept) {
+		p.changed, p.kept = false, kept
 		st := p.st
-		p.out.Saves = append(p.out.Saves, Save{State: &st})
+		p.out.Saves = append(p.out.Saves, Save{State: &st, Generations: kept})
 	}
 	for _, serial := range serials {
 		if _, left := p.dirty[serial]; left {

@@ -37,8 +37,9 @@ func Restore(set Settings, st State, children []Child, next uint64) *Pool {
 
 // Intent is what no worker can tell.
 type Intent struct {
-	Number int
-	Stop   Stop
+	Number     int
+	Generation int // the newest that was looked at and can be started; 0: none is known
+	Stop       Stop
 }
 
 // Rebuild makes a pool from what exists and what is intended, when nothing
@@ -51,6 +52,7 @@ func Rebuild(set Settings, intent Intent, children []Child, next uint64) *Pool {
 		children[i].Saved = nil
 	}
 	p.adopt(children)
+	p.st.Generation = max(p.st.Generation, intent.Generation)
 	for _, w := range p.order {
 		p.st.Generation = max(p.st.Generation, w.Generation)
 	}

@@ -47,6 +47,8 @@ var faults = []fault{
 	{"number", 3, func(w *world) { w.step(SetNumber{rapid.IntRange(1, 6).Draw(w.t, "number")}) }},
 	{"upgrade", 3, func(w *world) { w.step(StartUpgrade{Fleet: rapid.Bool().Draw(w.t, "fleet")}) }},
 	{"hup", 2, func(w *world) { w.step(StartUpgrade{Fleet: rapid.Bool().Draw(w.t, "fleet"), ByHUP: true}) }},
+	{"looked", 5, func(w *world) { w.step(w.k.look(true)...) }},
+	{"look fails", 1, func(w *world) { w.step(w.k.look(false)...) }},
 	{"restart", 4, func(w *world) { w.restart(true) }},
 	{"shadow", 6, (*world).castShadow},
 	{"many", 3, (*world).manyAtOnce},
@@ -148,6 +150,9 @@ func (w *world) anyLie() {
 		w.step(Acked{s})
 	}
 	w.step(Spawned{Serial: w.k.next + 5, PID: 5, At: w.now})
+	if g := rapid.IntRange(0, w.p.st.Generation).Draw(w.t, "look"); g != w.k.looks {
+		w.step(Looked{g}, LookFailed{g, "cannot look"}) // of another upgrade, or long answered
+	}
 }
 
 // manyAtOnce is one step in which several things have happened.
@@ -164,6 +169,12 @@ func (w *world) batch() (events []Event) {
 		case running(r) && what < 4:
 			events = append(events, Acked{s})
 		}
+	}
+	switch rapid.IntRange(0, 5).Draw(w.t, "look") {
+	case 0, 1:
+		events = append(events, w.k.look(true)...)
+	case 2:
+		events = append(events, w.k.look(false)...)
 	}
 	return events
 }
@@ -188,7 +199,7 @@ func (w *world) calm() {
 		if w.k.ended != nil {
 			return
 		}
-		var events []Event
+		events := w.k.look(true)
 		for _, s := range w.k.serials(func(*row) bool { return true }) {
 			switch r := w.k.rows[s]; {
 			case ordered(r):

@@ -69,6 +69,7 @@ func TestBrokenUpgradeEnds(t *testing.T) {
 		w := newWorld(t, set, n)
 		w.calm()
 		w.step(StartUpgrade{Fleet: rapid.Bool().Draw(t, "fleet")})
+		w.step(w.k.look(true)...)
 		spawnedBefore := w.spawns
 		for w.k.ended == nil && w.p.st.Upgrade.Phase == Running {
 			w.breakNew()

@@ -105,6 +105,7 @@ type Upgrade struct {
 	Phase       UpgradePhase `json:"phase"`
 	Generation  int          `json:"generation"`
 	Fleet       bool         `json:"fleet"`
+	Looking     bool         `json:"looking"`   // what its workers start from is still looked at
 	FirstAck    bool         `json:"first_ack"` // the new generation has had an ACK
 	Failures    Streak       `json:"failures"`
 	Vacancies   []Vacancy    `json:"vacancies"`
@@ -113,6 +114,7 @@ type Upgrade struct {
 	Failure     string       `json:"failure"`      // the last failed start of the new generation
 	Reason      string       `json:"reason"`       // why it was aborted
 	SpawnFailed bool         `json:"spawn_failed"` // its program could not be started at all
+	LookFailed  bool         `json:"look_failed"`  // there was nothing to start its workers from
 }
 
 // Outcome is how an upgrade ended.
@@ -121,6 +123,7 @@ type Outcome struct {
 	Phase       UpgradePhase `json:"phase"`
 	Reason      string       `json:"reason"`
 	SpawnFailed bool         `json:"spawn_failed"`
+	LookFailed  bool         `json:"look_failed"`
 }
 
 // Streak counts failed starts in a row. A cause that many workers share counts

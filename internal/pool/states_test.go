@@ -60,6 +60,12 @@ func (s *stage) tick() *Output {
 	return s.step(Tick{})
 }
 
+// upgrade begins one, and its look ends well.
+func (s *stage) upgrade(fleet bool) {
+	s.step(StartUpgrade{Fleet: fleet})
+	s.step(s.k.look(true)...)
+}
+
 func (s *stage) restart() *Output {
 	p, events, err := s.k.restore(s.p.set, s.p.st.Number, true)
 	if err != nil {
@@ -146,6 +152,8 @@ func TestEveryEventHasRows(t *testing.T) {
 		Tick{},
 		SetNumber{},
 		StartUpgrade{},
+		Looked{},
+		LookFailed{},
 		StopFor{},
 		Die{},
 	} {

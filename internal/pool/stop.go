@@ -12,7 +12,7 @@ func (p *Pool) stop(level Level, why string) {
 	if s.Level == 0 {
 		s.Reason = "stopped by " + why
 		if u := &p.st.Upgrade; u.Phase == Running {
-			u.Phase, u.Reason = Aborted, "the master is stopping"
+			u.Phase, u.Reason, u.Looking = Aborted, "the master is stopping", false
 			p.record(Aborted, u.Reason)
 			p.note(Note{Kind: NoteAborted, Generation: u.Generation, Text: u.Reason})
 		}

@@ -53,6 +53,7 @@ type player struct {
 	now   Time
 	cut   int  // messages that the keeper gets of the next step; -1: all
 	saves bool // show them
+	looks bool // they are played, not answered at once
 	out   strings.Builder
 }
 
@@ -123,7 +124,7 @@ func (pl *player) begin(options []string) error {
 		AckTime: time.Second, AckTimeout: 30 * time.Second, Retries: 10, UpgradeRetries: 3,
 		Seconds: time.Second, MaxUnacked: 2, GracefulSignal: 12, KillTimeout: 10 * time.Second,
 	}
-	wanted := 1
+	wanted, looks := 1, false
 	for _, o := range options {
 		name, value, _ := strings.Cut(o, "=")
 		d, _ := time.ParseDuration(value)
@@ -146,11 +147,13 @@ func (pl *player) begin(options []string) error {
 			pl.set.MaxUpgradeAdditional = number(value)
 		case "drain-timeout":
 			pl.set.DrainTimeout = d
+		case "looks":
+			looks = value == "played"
 		default:
 			return fmt.Errorf("there is no option %s", name)
 		}
 	}
-	pl.k, pl.now, pl.cut, pl.saves = newFakeKeeper(), start, -1, false
+	pl.k, pl.now, pl.cut, pl.saves, pl.looks = newFakeKeeper(), start, -1, false, looks
 	pl.p = New(pl.set, wanted, 1)
 	return pl.step(Begun{})
 }
@@ -184,6 +187,14 @@ func (pl *player) command(words []string) Event {
 	switch words[0] {
 	case "tick":
 		return Tick{}
+	case "looked", "blind":
+		if events := pl.k.look(words[0] == "looked"); events != nil {
+			return events[0]
+		}
+	case "late-look":
+		return Looked{number(words[1])}
+	case "late-blind":
+		return LookFailed{number(words[1]), "cannot look"}
 	case "number":
 		return SetNumber{number(words[1])}
 	case "upgrade", "fleet":
@@ -251,6 +262,9 @@ func (pl *player) step(events ...Event) error {
 	}
 	for _, n := range out.Notes {
 		pl.writeNote(n)
+	}
+	if !pl.looks && pl.k.looks != 0 {
+		return pl.step(pl.k.look(true)...)
 	}
 	if out.End != nil {
 		fmt.Fprintf(&pl.out, "  end %d: %s\n", out.End.Status, out.End.Reason)

@@ -16,13 +16,14 @@ func (p *Pool) startUpgrade(fleet bool) {
 		p.retireStarting(u.Generation)
 	}
 	p.st.Generation++
-	p.st.Upgrade = Upgrade{Phase: Running, Generation: p.st.Generation, Fleet: fleet}
+	p.st.Upgrade = Upgrade{Phase: Running, Generation: p.st.Generation, Fleet: fleet, Looking: true}
 	if s := &p.st.Shortage; s.Since != 0 {
 		s.Since = p.now // what came before is not held against this upgrade
 	}
 	p.waiting = 0
 	p.touchState()
 	p.do(Renew{})
+	p.do(Look{p.st.Generation})
 	p.note(Note{Kind: NoteUpgrade, Generation: p.st.Generation, Text: fmt.Sprintf("upgrading to generation %d", p.st.Generation)})
 }
 
@@ -59,7 +60,9 @@ func (p *Pool) settleUpgrade() (ended bool) {
 		return w.starts() && isOld(w)
 	})
 	p.replaceOld()
-	p.spawnNew()
+	if !u.Looking {
+		p.spawnNew()
+	}
 	return false
 }
 
@@ -139,7 +142,7 @@ func (p *Pool) whyAbort() string {
 // retired; what is ready serves until the good generation has replaced it.
 func (p *Pool) abort(reason string) {
 	u := &p.st.Upgrade
-	u.Phase, u.Reason = Aborted, reason
+	u.Phase, u.Reason, u.Looking = Aborted, reason, false
 	p.record(Aborted, reason)
 	u.Vacancies = nil
 	p.touchState()
@@ -158,7 +161,7 @@ func (p *Pool) again() {
 // record remembers how an upgrade ended, for clients that ask later.
 func (p *Pool) record(phase UpgradePhase, reason string) {
 	u := &p.st.Upgrade
-	p.st.History = append(slices.Clone(p.st.History), Outcome{u.Generation, phase, reason, u.SpawnFailed})
+	p.st.History = append(slices.Clone(p.st.History), Outcome{u.Generation, phase, reason, u.SpawnFailed, u.LookFailed})
 	if extra := len(p.st.History) - maxHistory; extra > 0 {
 		p.st.History = p.st.History[extra:]
 	}

@@ -17,7 +17,7 @@ func (pl *player) writeMessage(message any) {
 		case m.Worker != nil:
 			fmt.Fprintf(&pl.out, "  save %d %v\n", m.Worker.Serial, m.Worker.Phase)
 		default:
-			pl.out.WriteString("  save the state\n")
+			fmt.Fprintf(&pl.out, "  save the state, keep generations %v\n", m.Generations)
 		}
 	case Spawn:
 		fmt.Fprintf(&pl.out, "  spawn %d, generation %d, index %d\n", m.Serial, m.Generation, m.Index)
@@ -31,6 +31,8 @@ func (pl *player) writeMessage(message any) {
 		fmt.Fprintf(&pl.out, "  forget %d\n", m.Serial)
 	case Renew:
 		pl.out.WriteString("  renew the control socket\n")
+	case Look:
+		fmt.Fprintf(&pl.out, "  look at the world for generation %d\n", m.Generation)
 	}
 }
 
@@ -83,6 +85,9 @@ func (pl *player) writeState() {
 	}
 	if u := st.Upgrade; u.Phase != Idle {
 		text := fmt.Sprintf("upgrade to %d %v", u.Generation, u.Phase)
+		if u.Looking {
+			text += ", looking"
+		}
 		if u.Failures.Count > 0 {
 			text += fmt.Sprintf(" k=%d", u.Failures.Count)
 		}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package master
+
+import (
+	"cmp"
+	"slices"
+
+	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/pool"
+	"einhyrningsins/internal/wire"
+)
+
+// looked takes what the workers of a generation will be started from. The pool
+// hears only that they can be; the rest is for people.
+func (l *loop) looked(launch link.Launch) {
+	l.log.Info("looked at what to start", "generation", launch.Generation,
+		"program", launch.Program, "directory", launch.Directory, "variables", launch.Variables)
+	l.know(launch)
+	l.dropLaunches()
+	l.step(pool.Looked{Generation: launch.Generation})
+}
+
+// know remembers a launch in the place of what was known of its generation.
+func (l *loop) know(launch link.Launch) {
+	l.launches = slices.DeleteFunc(l.launches, func(o link.Launch) bool { return o.Generation == launch.Generation })
+	l.launches = append(l.launches, launch)
+	slices.SortFunc(l.launches, func(a, b link.Launch) int { return cmp.Compare(a.Generation, b.Generation) })
+}
+
+// dropLaunches forgets those of which no worker lives or may be spawned, as the
+// keeper does.
+func (l *loop) dropLaunches() {
+	used := map[int]bool{}
+	for _, g := range l.kept {
+		used[g] = true
+	}
+	for _, w := range l.pool.Workers() {
+		used[w.Generation] = true
+	}
+	l.launches = slices.DeleteFunc(l.launches, func(o link.Launch) bool { return !used[o.Generation] })
+}
+
+// newestLaunch is the newest generation that workers can be started from; 0:
+// none is known.
+func newestLaunch(launches []link.Launch) (generation int) {
+	for _, o := range launches {
+		generation = max(generation, o.Generation)
+	}
+	return generation
+}
+
+// generations is what status shows of them.
+func (l *loop) generations() []wire.Generation {
+	l.dropLaunches()
+	list := []wire.Generation{}
+	for _, o := range l.launches {
+		list = append(list, wire.Generation{
+			Generation: o.Generation, Program: o.Program, Arguments: o.Arguments,
+			Directory: o.Directory, Variables: o.Variables, LookedAt: o.At.UTC(),
+		})
+	}
+	return list
+}
