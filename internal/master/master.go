@@ -140,7 +140,7 @@ func settingsOf(c *config.Config) pool.Settings {
 		Retries: c.Retries, UpgradeRetries: c.UpgradeRetries,
 		Seconds: c.Seconds, MaxUnacked: c.MaxUnacked, MaxUpgradeAdditional: c.MaxUpgradeAdditional,
 		GracefulSignal: pool.Signal(c.GracefulSignal),
-		DrainTimeout:   c.DrainTimeout, KillTimeout: c.KillTimeout,
+		DrainTimeout:   c.DrainTimeout, KillTimeout: c.KillTimeout, SignalTimeout: c.SignalTimeout,
 	}
 }
 

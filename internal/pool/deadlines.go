@@ -33,7 +33,11 @@ func (p *Pool) expire(w *Worker) {
 			p.advance(w, Stopping)
 		}
 	case Draining:
-		p.advance(w, Stopping)
+		if p.set.SignalTimeout > 0 {
+			p.advance(w, Killed)
+		} else {
+			p.advance(w, Stopping)
+		}
 	case Stopping:
 		p.advance(w, Killed)
 	}
@@ -44,7 +48,7 @@ func (p *Pool) workerDeadline(w *Worker) (Time, bool) {
 	switch {
 	case w.PID == 0 || w.overdue():
 	case w.Phase == Starting && p.set.AckManual:
-		return w.StartedAt + p.set.AckTimeout, true
+		return p.ackDeadline(w)
 	case w.Phase == Starting:
 		return w.StartedAt + p.set.AckTime, true
 	case w.Phase == Draining:
@@ -55,14 +59,30 @@ func (p *Pool) workerDeadline(w *Worker) (Time, bool) {
 	return 0, false
 }
 
-// drainDeadline is when a draining worker is sent TERM. One that never ACKed
-// in manual mode has no longer to end than it had to ACK: if it hangs, nobody
-// would ever end it.
+// ackDeadline is when a starting worker has missed its ACK, in manual mode.
+// Where an ACK may take for ever, one that is uncertain cannot: it may have come
+// and be lost.
+func (p *Pool) ackDeadline(w *Worker) (at Time, ok bool) {
+	switch {
+	case p.set.AckTimeout > 0:
+		return w.StartedAt + p.set.AckTimeout, true
+	case w.Uncertain:
+		return max(w.DoubtedAt, w.StartedAt) + longDoubt, true
+	}
+	return 0, false
+}
+
+// drainDeadline is when a draining worker is sent TERM, or KILL with a signal
+// timeout. One that never ACKed in manual mode has no longer to end than it had
+// to ACK: if it hangs, nobody would ever end it.
 func (p *Pool) drainDeadline(w *Worker) (at Time, ok bool) {
+	if p.set.SignalTimeout > 0 {
+		return w.SignalAt + p.set.SignalTimeout, true
+	}
 	if p.set.DrainTimeout > 0 {
 		at, ok = w.SignalAt+p.set.DrainTimeout, true
 	}
-	if p.set.AckManual && w.ReadyAt == 0 && !w.Uncertain {
+	if p.set.AckManual && p.set.AckTimeout > 0 && w.ReadyAt == 0 && !w.Uncertain {
 		if fault := max(w.StartedAt+p.set.AckTimeout, w.SignalAt); !ok || fault < at {
 			at, ok = fault, true
 		}
@@ -98,6 +118,14 @@ func (p *Pool) arm(w *Worker) {
 	}
 }
 
+// armAll forgets all deadlines and takes note of those that workers have now.
+func (p *Pool) armAll() {
+	p.timers = p.timers[:0]
+	for _, w := range p.order {
+		p.arm(w)
+	}
+}
+
 // nextDue is the worker with the earliest deadline, and drops what no worker
 // waits for any more; nil: none has one.
 func (p *Pool) nextDue() (*Worker, Time) {
@@ -128,7 +156,7 @@ func (p *Pool) Deadline() (at Time, ok bool) {
 		earlier(p.spawnAt)
 	}
 	if s := p.st.Shortage; s.Since != 0 && p.st.Upgrade.Phase == Running {
-		earlier(s.Since + p.set.AckTimeout)
+		earlier(s.Since + p.set.shortageLimit())
 	}
 	return at, ok
 }

@@ -43,6 +43,10 @@ type Tick struct{}
 // SetNumber changes how many workers are wanted; at least 1.
 type SetNumber struct{ Number int }
 
+// SetSettings changes the settings. What they say of the time that a worker
+// has counts from when that time began, so it may be over at once.
+type SetSettings struct{ Settings Settings }
+
 // StartUpgrade asks for a new generation. During an upgrade it starts over,
 // but one that comes by HUP only sets a mark for when the upgrade ends.
 type StartUpgrade struct {
@@ -87,6 +91,9 @@ func (Begun) apply(p *Pool) {
 		p.do(Look{u.Generation}) // nobody knows whether the last master could
 	}
 	for _, w := range p.order {
+		if w.Uncertain && w.DoubtedAt == 0 {
+			p.change(w, func() { w.DoubtedAt = p.now })
+		}
 		switch {
 		case w.serving() || w.PID == 0:
 		case w.SignalAt == 0:
@@ -186,6 +193,11 @@ func (e SetNumber) apply(p *Pool) {
 		p.st.Number = e.Number
 		p.touchState()
 	}
+}
+
+func (e SetSettings) apply(p *Pool) {
+	p.set = e.Settings
+	p.armAll()
 }
 
 func (e StartUpgrade) apply(p *Pool) {

@@ -16,11 +16,14 @@ var ofWorkers = pairTest{
 		{"unwanted", brought(manual, func(s *stage) { s.step(SetNumber{1}) })},
 		{"starting", brought(manual, func(s *stage) { s.up(2) })},
 		{"starting, timer mode", brought(timed, func(s *stage) { s.up(2) })},
+		{"starting, no ACK timeout", brought(patient, func(s *stage) { s.up(2) })},
 		{"uncertain", brought(manual, func(s *stage) { s.up(2); s.restart() })},
+		{"uncertain, no ACK timeout", brought(patient, func(s *stage) { s.up(2); s.restart() })},
 		{"overdue", brought(manual, func(s *stage) { s.up(2); s.restart(); s.tick() })},
 		{"on trial", brought(manual, func(s *stage) { s.up(2); s.ack(2) })},
 		{"ready", brought(manual, func(s *stage) { s.up(2); s.ack(2); s.now += time.Minute })},
 		{"draining", brought(manual, drain)},
+		{"draining, signal timeout", brought(func(set *Settings) { set.SignalTimeout = 3 * time.Second }, drain)},
 		{"stopping", brought(manual, func(s *stage) { drain(s); s.tick() })},
 		{"killed", brought(manual, func(s *stage) { drain(s); s.tick(); s.tick() })},
 		{"unknown", brought(manual, func(s *stage) { s.serial = 77 })},
@@ -56,8 +59,21 @@ var ofWorkers = pairTest{
 		}},
 		{"QUIT", stopBy(StopQUIT)},
 		{"die HUP", func(s *stage) *Output { return s.step(Die{1}) }},
+		{"settings", func(s *stage) *Output { return s.settings() }},
 		{"new master", func(s *stage) *Output { return s.restart() }},
 	},
+}
+
+// settings makes every timeout a millisecond, a second after all began.
+func (s *stage) settings() *Output {
+	s.now += time.Second
+	set := s.p.set
+	for _, d := range []*time.Duration{&set.AckTimeout, &set.DrainTimeout, &set.KillTimeout, &set.SignalTimeout} {
+		if *d > 0 {
+			*d = time.Millisecond
+		}
+	}
+	return s.step(SetSettings{set}, Tick{})
 }
 
 // upgradeDone is a whole fleet upgrade in which all goes well.
@@ -198,6 +214,11 @@ var ofPools = pairTest{
 		{"die", func(s *stage) *Output { return s.step(Die{}) }},
 		{"die HUP", func(s *stage) *Output { return s.step(Die{1}) }},
 		{"die KILL", func(s *stage) *Output { return s.step(Die{SigKill}) }},
+		{"settings", func(s *stage) *Output {
+			set := s.p.set
+			set.MaxUnacked = 1
+			return s.step(SetSettings{set})
+		}},
 		{"the next deadline", func(s *stage) *Output { return s.tick() }},
 		{"a worker ends", func(s *stage) *Output { return s.exit(1) }},
 		{"new master", func(s *stage) *Output { return s.restart() }},

@@ -41,8 +41,10 @@ const (
 	giveUpPause   = 30 * time.Second // between tries once spawning was given up
 	firstShortage = 100 * time.Millisecond
 	maxShortage   = 5 * time.Second
-	maxInFlight   = 32 // spawns ordered and not answered
-	maxHistory    = 16 // outcomes of upgrades that are remembered
+	longShortage  = 30 * time.Second // that ends an upgrade where an ACK may take for ever
+	longDoubt     = 60 * time.Second // about an ACK, likewise
+	maxInFlight   = 32               // spawns ordered and not answered
+	maxHistory    = 16               // outcomes of upgrades that are remembered
 )
 
 // Forever as Settings.Retries never gives up.
@@ -52,7 +54,7 @@ const Forever = 0
 type Settings struct {
 	AckManual  bool
 	AckTime    time.Duration // timer mode
-	AckTimeout time.Duration // manual mode
+	AckTimeout time.Duration // manual mode; 0: never
 
 	Retries        int // or Forever
 	UpgradeRetries int // at least 1
@@ -62,8 +64,9 @@ type Settings struct {
 	MaxUpgradeAdditional int // 0: no limit
 
 	GracefulSignal Signal
-	DrainTimeout   time.Duration // 0: never
-	KillTimeout    time.Duration
+	DrainTimeout   time.Duration // from the graceful signal to TERM; 0: never
+	KillTimeout    time.Duration // from TERM to KILL
+	SignalTimeout  time.Duration // from the graceful signal to KILL; 0: the two above hold
 }
 
 // trial is how long a ready worker is on trial: one that dies within it has
@@ -73,6 +76,14 @@ func (s *Settings) trial() time.Duration {
 		return s.Seconds
 	}
 	return max(s.Seconds, s.AckTime)
+}
+
+// shortageLimit is how long an upgrade waits for what the system lacks.
+func (s *Settings) shortageLimit() time.Duration {
+	if s.AckTimeout == 0 {
+		return longShortage
+	}
+	return s.AckTimeout
 }
 
 // Pool is the whole of the decisions. It is not safe for concurrent use.

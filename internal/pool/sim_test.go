@@ -14,7 +14,7 @@ func drawSettings(t *rapid.T) Settings {
 	return Settings{
 		AckManual:            rapid.Bool().Draw(t, "manual"),
 		AckTime:              pick("ack time", 0, time.Second),
-		AckTimeout:           pick("ack timeout", 500*time.Millisecond, 30*time.Second),
+		AckTimeout:           pick("ack timeout", 0, 500*time.Millisecond, 30*time.Second),
 		Retries:              count("retries", Forever, 1, 3, 10),
 		UpgradeRetries:       count("upgrade retries", 1, 3),
 		Seconds:              pick("seconds", time.Second, 10*time.Millisecond, 0),
@@ -23,7 +23,17 @@ func drawSettings(t *rapid.T) Settings {
 		GracefulSignal:       12,
 		DrainTimeout:         pick("drain timeout", 0, 5*time.Second),
 		KillTimeout:          10 * time.Second,
+		SignalTimeout:        pick("signal timeout", 0, 0, 3*time.Second),
 	}
+}
+
+// anySettings changes all that may be changed while a pool runs.
+func (w *world) anySettings() {
+	set := drawSettings(w.t)
+	set.AckManual, set.AckTime = w.set.AckManual, w.set.AckTime
+	set.Retries, set.UpgradeRetries = w.set.Retries, w.set.UpgradeRetries
+	w.set, w.mostUnacked = set, max(w.mostUnacked, set.MaxUnacked)
+	w.step(SetSettings{set})
 }
 
 // fault is something that happens to a world.
@@ -45,6 +55,7 @@ var faults = []fault{
 	{"late", 2, func(w *world) { w.now += 3 * time.Second }},
 	{"lie", 2, (*world).anyLie},
 	{"number", 3, func(w *world) { w.step(SetNumber{rapid.IntRange(1, 6).Draw(w.t, "number")}) }},
+	{"settings", 2, (*world).anySettings},
 	{"upgrade", 3, func(w *world) { w.step(StartUpgrade{Fleet: rapid.Bool().Draw(w.t, "fleet")}) }},
 	{"hup", 2, func(w *world) { w.step(StartUpgrade{Fleet: rapid.Bool().Draw(w.t, "fleet"), ByHUP: true}) }},
 	{"looked", 5, func(w *world) { w.step(w.k.look(true)...) }},

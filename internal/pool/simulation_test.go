@@ -65,6 +65,9 @@ func TestBrokenUpgradeEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		set := drawSettings(t)
 		set.AckManual, set.Seconds, set.Retries = true, time.Second, 10
+		if set.AckTimeout == 0 {
+			set.AckTimeout = time.Second // or one that never ACKs is waited for, as asked
+		}
 		n := rapid.IntRange(1, 8).Draw(t, "n")
 		w := newWorld(t, set, n)
 		w.calm()

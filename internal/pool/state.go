@@ -52,6 +52,7 @@ type Worker struct {
 	ReadyAt    Time   `json:"ready_at"`
 	SignalAt   Time   `json:"signal_at"`  // when it was sent the signal of its phase; 0: not yet
 	Uncertain  bool   `json:"uncertain"`  // was starting when a master died, so its ACK may be lost
+	DoubtedAt  Time   `json:"doubted_at"` // since when it is uncertain
 	OverdueAt  Time   `json:"overdue_at"` // when an uncertain one missed its ACK timeout
 }
 

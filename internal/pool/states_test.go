@@ -94,8 +94,9 @@ func newStage(change func(*Settings)) *stage {
 	return s
 }
 
-func manual(*Settings)    {}
-func timed(set *Settings) { set.AckManual = false }
+func manual(*Settings)      {}
+func timed(set *Settings)   { set.AckManual = false }
+func patient(set *Settings) { set.AckTimeout = 0 }
 
 func brought(change func(*Settings), by func(*stage)) func() *stage {
 	return func() *stage {
@@ -156,6 +157,7 @@ func TestEveryEventHasRows(t *testing.T) {
 		LookFailed{},
 		StopFor{},
 		Die{},
+		SetSettings{},
 	} {
 		inTable[reflect.TypeOf(e).Name()] = true
 	}

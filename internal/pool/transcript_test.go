@@ -127,30 +127,15 @@ func (pl *player) begin(options []string) error {
 	wanted, looks := 1, false
 	for _, o := range options {
 		name, value, _ := strings.Cut(o, "=")
-		d, _ := time.ParseDuration(value)
 		switch name {
 		case "n":
 			wanted = number(value)
-		case "ack":
-			pl.set.AckManual, pl.set.AckTime = value == "manual", d
-		case "ack-timeout":
-			pl.set.AckTimeout = d
-		case "r":
-			pl.set.Retries = number(value) // forever is 0
-		case "upgrade-retries":
-			pl.set.UpgradeRetries = number(value)
-		case "seconds":
-			pl.set.Seconds = d
-		case "max-unacked":
-			pl.set.MaxUnacked = number(value)
-		case "max-upgrade-additional":
-			pl.set.MaxUpgradeAdditional = number(value)
-		case "drain-timeout":
-			pl.set.DrainTimeout = d
 		case "looks":
 			looks = value == "played"
 		default:
-			return fmt.Errorf("there is no option %s", name)
+			if err := setOption(&pl.set, name, value); err != nil {
+				return err
+			}
 		}
 	}
 	pl.k, pl.now, pl.cut, pl.saves, pl.looks = newFakeKeeper(), start, -1, false, looks
@@ -158,8 +143,47 @@ func (pl *player) begin(options []string) error {
 	return pl.step(Begun{})
 }
 
+// setOption sets one option as "pool" and "set" write it.
+func setOption(set *Settings, name, value string) error {
+	d, _ := time.ParseDuration(value)
+	switch name {
+	case "ack":
+		set.AckManual, set.AckTime = value == "manual", d
+	case "ack-timeout":
+		set.AckTimeout = d
+	case "r":
+		set.Retries = number(value) // forever is 0
+	case "upgrade-retries":
+		set.UpgradeRetries = number(value)
+	case "seconds":
+		set.Seconds = d
+	case "max-unacked":
+		set.MaxUnacked = number(value)
+	case "max-upgrade-additional":
+		set.MaxUpgradeAdditional = number(value)
+	case "drain-timeout":
+		set.DrainTimeout = d
+	case "kill-timeout":
+		set.KillTimeout = d
+	case "signal-timeout":
+		set.SignalTimeout = d
+	default:
+		return fmt.Errorf("there is no option %s", name)
+	}
+	return nil
+}
+
 // events reads one event, or the same of several workers.
 func (pl *player) events(words []string) (list []Event, err error) {
+	if words[0] == "set" {
+		for _, o := range words[1:] {
+			name, value, _ := strings.Cut(o, "=")
+			if err := setOption(&pl.set, name, value); err != nil {
+				return nil, err
+			}
+		}
+		return []Event{SetSettings{pl.set}}, nil
+	}
 	if e := pl.command(words); e != nil {
 		return []Event{e}, nil
 	}

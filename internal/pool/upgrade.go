@@ -132,7 +132,7 @@ func (p *Pool) whyAbort() string {
 		}
 		return fmt.Sprintf("%s; tried %s", u.Failure, tries)
 	}
-	if s := p.st.Shortage; s.Since != 0 && p.now >= s.Since+p.set.AckTimeout {
+	if s := p.st.Shortage; s.Since != 0 && p.now >= s.Since+p.set.shortageLimit() {
 		return fmt.Sprintf("%s, for %v", s.What, p.now-s.Since)
 	}
 	return ""

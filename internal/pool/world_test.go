@@ -22,6 +22,8 @@ type world struct {
 	p   *Pool
 	now Time
 
+	mostUnacked int // that the settings ever allowed
+
 	stopped bool // the way out has begun
 	rebuilt bool // a pool was made without saved state
 	spawns  int
@@ -29,7 +31,7 @@ type world struct {
 }
 
 func newWorld(t *rapid.T, set Settings, number int) *world {
-	w := &world{t: t, set: set, k: newFakeKeeper(), now: time.Hour}
+	w := &world{t: t, set: set, k: newFakeKeeper(), now: time.Hour, mostUnacked: set.MaxUnacked}
 	w.p = New(set, number, 1)
 	w.step(Begun{})
 	return w
@@ -114,7 +116,7 @@ func (w *world) checkStep(before map[uint64]Worker, out *Output) {
 		}
 	case retired > 0 && ready < st.Number:
 		w.fail("%d ready workers were retired, %d of %d are left", retired, ready, st.Number)
-	case processes > 2*st.Number+w.set.MaxUnacked:
+	case processes > 2*st.Number+w.mostUnacked:
 		w.fail("%d processes that are not draining for %d wanted", processes, st.Number)
 	}
 	w.checkAdditional(startedNew)
