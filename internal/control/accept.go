@@ -33,6 +33,7 @@ type acceptor struct {
 	accepted uint64 // connections taken
 	emptied  uint64 // times that the backlog was found empty
 	paused   bool   // takes nothing for a while, whatever comes
+	retired  bool   // ends once its backlog is empty
 
 	room   <-chan struct{} // what waitRoom waits for; run's own, as the rest
 	err    error           // the last failure
@@ -68,8 +69,11 @@ func newAcceptor(s *Server, l *net.UnixListener) (*acceptor, error) {
 // aLongTimeAgo as a deadline wakes whoever waits, without closing anything.
 var aLongTimeAgo = time.Unix(1, 0)
 
-// retire makes a take what is in its backlog and end.
-func (a *acceptor) retire() { _ = a.file.SetReadDeadline(aLongTimeAgo) }
+// retire makes a take what is in its backlog and end. The caller holds srv.mu.
+func (a *acceptor) retire() {
+	a.retired = true
+	_ = a.file.SetReadDeadline(aLongTimeAgo)
+}
 
 // step is what came of one attempt to accept.
 type step int
@@ -113,6 +117,8 @@ func (a *acceptor) next() (step, bool) {
 	select {
 	case <-a.srv.done:
 		return stepEmpty, false
+	case <-a.srv.quiet:
+		return stepEmpty, false
 	default:
 	}
 	st := stepEmpty
@@ -132,7 +138,7 @@ func (a *acceptor) try() step {
 	s := a.srv
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.suspended.Load() {
 		return stepEmpty
 	}
 	a.paused = false
@@ -189,14 +195,20 @@ func (a *acceptor) waitRoom(timer <-chan time.Time) {
 	select {
 	case <-a.room:
 	case <-timer:
+	case <-a.srv.quiet:
 	case <-a.srv.done:
 	}
 	a.srv.waiters.Add(-1)
 }
 
+// end closes a, unless it only rests because the server is suspended.
 func (a *acceptor) end() {
 	s := a.srv
 	s.mu.Lock()
+	if s.suspended.Load() && !s.closed {
+		s.mu.Unlock()
+		return
+	}
 	delete(s.acceptors, a)
 	a.paused = true
 	s.settleAcceptor(a)
@@ -207,7 +219,7 @@ func (a *acceptor) end() {
 
 // addConn starts to serve a connection that a took. The caller holds s.mu.
 func (s *Server) addConn(fd int, a *acceptor) {
-	c, err := newConn(s, fd)
+	c, err := newConn(s, fd, peerOf(fd, s.euid))
 	if err != nil {
 		s.log.Warn("cannot serve control connection", "err", err)
 		return

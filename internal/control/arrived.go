@@ -28,11 +28,12 @@ type backlogMark struct{ emptied, accepted uint64 }
 // there. Otherwise the channel is closed once all that the kernel held when
 // Arrived was called was read and its requests taken from [Server.Calls], which
 // the loop goes on to receive from. What arrives later isn't waited for, nor a
-// connection that isn't read from because of its limits.
+// connection that isn't read from because of its limits. While the server is
+// suspended nothing arrives: an earlier channel stays open, and nil is returned.
 func (s *Server) Arrived() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.suspended.Load() {
 		return nil
 	}
 	// Before looking: whoever catches up from now on comes here and waits for mu.
@@ -97,11 +98,11 @@ func (a *arrival) over() bool { return len(a.conns) == 0 && len(a.acceptors) == 
 func (c *conn) sent(revents int16) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.ended || c.paused {
+	if c.paused || (c.closed || c.ended) && c.owed == 0 && !c.handing {
 		return 0
 	}
 	target := c.read
-	if revents != 0 && !c.eof {
+	if revents != 0 && !c.eof && !c.ended {
 		target += uint64(unread(c.fd))
 		if revents&pollEnd != 0 {
 			target++

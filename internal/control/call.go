@@ -16,9 +16,17 @@ type Call struct {
 	wire.Request
 	Peer Peer
 
+	// Carried is what the loop of the master before this one noted with
+	// [Call.Carry]; nil for a request that is new to every loop.
+	Carried json.RawMessage
+
 	conn *conn
-	size int  // of its line
-	over bool // under conn.mu
+	line []byte          // as it was read
+	size int             // of line
+	note json.RawMessage // for the next master; under conn.mu
+	over bool            // under conn.mu
+
+	again bool // it counts in conn.owed until it is handed over
 }
 
 // HasID reports whether the client wants objects (several, if it takes long)
@@ -83,6 +91,7 @@ func (c *Call) end(line []byte, last bool) {
 	}
 	k.underWay--
 	k.callBytes -= c.size
+	lost := k.untake(c)
 	if last && !k.ended {
 		k.ended = true
 		k.wake.Broadcast()
@@ -91,6 +100,9 @@ func (c *Call) end(line []byte, last bool) {
 	k.closeIfOver()
 	ended := k.ended
 	k.mu.Unlock()
+	if lost {
+		k.srv.forgetLost(k)
+	}
 	if ended {
 		k.srv.settleNow(k, uncounted)
 	}

@@ -3,6 +3,7 @@
 package control
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"sync"
@@ -25,6 +26,7 @@ type conn struct {
 	active atomic.Uint64 // when it last did something, by srv.activity
 
 	in      lines              // the reader's
+	again   []againCall        // the reader's: to be handed over before anything is read
 	tryRead func(uintptr) bool // readOnce, bound once
 
 	mu        sync.Mutex
@@ -34,16 +36,19 @@ type conn struct {
 	eof       bool      // the peer sends no more
 	ended     bool      // no further request is taken; closes when all are answered
 	closed    bool
-	deaf      bool // the peer doesn't read any more
-	paused    bool // the reader waits for output to drain, or for answers
-	handing   bool // a call waits for the loop to take it
-	underWay  int  // unanswered calls, one being handed over included
-	callBytes int  // their lines' lengths
+	deaf      bool    // the peer doesn't read any more
+	paused    bool    // the reader waits for output to drain, or for answers
+	handing   bool    // a call waits for the loop to take it
+	underWay  int     // unanswered calls, one being handed over included
+	callBytes int     // their lines' lengths
+	taken     []*Call // the unanswered ones
+	owed      int     // of again, not being handed over
+	lost      bool    // in srv.lost
 	out       []byte
 	writing   bool // drain runs; so long as out isn't empty
 }
 
-func newConn(s *Server, fd int) (*conn, error) {
+func newConn(s *Server, fd int, peer Peer) (*conn, error) {
 	f := os.NewFile(uintptr(fd), "control connection")
 	raw, err := f.SyscallConn()
 	if err == nil {
@@ -53,7 +58,7 @@ func newConn(s *Server, fd int) (*conn, error) {
 		_ = f.Close()
 		return nil, err
 	}
-	c := &conn{srv: s, fd: fd, file: f, raw: raw, peer: peerOf(fd, s.euid)}
+	c := &conn{srv: s, fd: fd, file: f, raw: raw, peer: peer}
 	c.wake.L = &c.mu
 	c.tryRead = c.readOnce
 	c.touch()
@@ -62,19 +67,16 @@ func newConn(s *Server, fd int) (*conn, error) {
 
 func (c *conn) touch() { c.active.Store(c.srv.activity.Add(1)) }
 
-// serve reads until the end, waits for the answers, and closes.
+// serve reads until the end, waits for the answers, and closes. When the
+// server is suspended it returns early, and goes on when called again.
 func (c *conn) serve() {
-	for c.fill() {
-		for {
-			line, err := c.in.next()
-			if err == errNoLine || !c.take(line, err) {
-				break
-			}
-		}
-		c.caughtUp()
+	for c.takeAgain() && c.takeLines() && c.fill() {
 	}
-	if line := c.in.last(); line != nil && c.sawEnd() {
-		c.take(line, nil)
+	if c.suspended() {
+		return
+	}
+	if line := c.in.last(); line != nil && c.sawEnd() && !c.take(line, nil) && c.suspended() {
+		return
 	}
 	c.in.drop()
 	c.endInput()
@@ -84,12 +86,36 @@ func (c *conn) serve() {
 		defer c.mu.Unlock()
 		return c.closed || hungUp(int(fd))
 	})
+	if c.suspended() {
+		return
+	}
 	c.kill()
 	c.srv.mu.Lock()
 	c.srv.forget(c)
 	c.srv.mu.Unlock()
 	_ = c.file.Close()
 	c.srv.freed()
+}
+
+// takeLines handles all whole lines that were read; false when the server is
+// suspended meanwhile.
+func (c *conn) takeLines() bool {
+	for {
+		line, err := c.in.next()
+		if err == errNoLine {
+			break
+		}
+		if c.take(line, err) {
+			continue
+		}
+		if c.suspended() {
+			c.in.back(err)
+			return false
+		}
+		break
+	}
+	c.caughtUp()
+	return true
 }
 
 // fill waits for bytes; false when no more are wanted or come.
@@ -107,7 +133,7 @@ func (c *conn) fill() bool {
 func (c *conn) readOnce(fd uintptr) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ended || c.closed {
+	if c.ended || c.closed || c.eof {
 		return true
 	}
 	n, err := ignoringEINTR(func() (int, error) { return unix.Read(int(fd), c.in.room()) })
@@ -153,17 +179,26 @@ func (c *conn) take(line []byte, err error) bool {
 		c.refuse(nil, wire.Errorf(wire.BadRequest, "cannot read request: longer than %d bytes", wire.MaxLine))
 		return true
 	}
+	call, id, werr := c.parse(line)
+	if werr != nil {
+		c.refuse(id, werr)
+		return true
+	}
+	call.Peer = c.peer.current()
+	return c.deliver(call)
+}
+
+// parse makes a call of a line, or tells what is wrong, and to which id.
+func (c *conn) parse(line []byte) (call *Call, id []byte, err *wire.Error) {
 	if dialectOf(line) == dialectEinhorn {
-		c.refuse(nil, wire.Errorf(wire.BadRequest,
-			`cannot read request: einhorn's dialect is not supported yet; try JSON, as in {"command":"help"}`))
-		return true
+		return nil, nil, wire.Errorf(wire.BadRequest,
+			`cannot read request: einhorn's dialect is not supported yet; try JSON, as in {"command":"help"}`)
 	}
-	req, err := wire.ParseRequest(line)
-	if err != nil {
-		c.refuse(req.ID, asWireError(err))
-		return true
+	req, perr := wire.ParseRequest(line)
+	if perr != nil {
+		return nil, req.ID, asWireError(perr)
 	}
-	return c.deliver(&Call{Request: req, Peer: c.peer.current(), conn: c, size: len(line)})
+	return &Call{Request: req, Peer: c.peer, conn: c, line: bytes.Clone(line), size: len(line)}, nil, nil
 }
 
 func asWireError(err error) *wire.Error {
@@ -186,13 +221,18 @@ func (c *conn) refuse(id []byte, err *wire.Error) {
 func (c *conn) deliver(call *Call) bool {
 	c.mu.Lock()
 	c.handing = true
+	if call.again {
+		c.owed--
+	}
 	c.underWay++
 	c.callBytes += call.size
+	c.taken = append(c.taken, call) // now, because it may be ended as soon as it is taken
 	c.mu.Unlock()
 	taken := false
 	select {
 	case c.srv.calls <- call:
 		taken = true
+	case <-c.srv.quiet:
 	case <-c.srv.done:
 	}
 	c.mu.Lock()
@@ -200,6 +240,11 @@ func (c *conn) deliver(call *Call) bool {
 	c.handing = false
 	if !taken {
 		c.underWay--
+		c.callBytes -= call.size
+		c.untake(call)
+		if call.again {
+			c.owed++
+		}
 	}
 	return taken
 }
@@ -213,7 +258,7 @@ func (c *conn) blocked() bool {
 func (c *conn) waitTurn() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.blocked() && !c.ended && !c.closed {
+	for c.blocked() && !c.ended && !c.closed && !c.srv.suspended.Load() {
 		if c.paused {
 			c.wake.Wait()
 			continue
@@ -225,7 +270,7 @@ func (c *conn) waitTurn() bool {
 		c.mu.Lock()
 	}
 	c.paused = false
-	return !c.ended && !c.closed
+	return !c.ended && !c.closed && !c.srv.suspended.Load()
 }
 
 // unblock wakes the reader if it may go on; under mu.
@@ -269,7 +314,7 @@ func (c *conn) finishOutput() {
 
 // closeIfOver closes a connection that has nothing to say any more; under mu.
 func (c *conn) closeIfOver() {
-	if c.ended && c.underWay <= 0 && len(c.out) == 0 {
+	if c.ended && c.underWay <= 0 && c.owed == 0 && len(c.out) == 0 {
 		c.close()
 	}
 }
@@ -315,9 +360,9 @@ func (c *conn) use() use {
 		return useUnsent // its reader doesn't get to see the end
 	case taken > 0:
 		return useStuck
-	case len(c.out) > 0 && !c.handing:
+	case len(c.out) > 0 && !c.handing && c.owed == 0:
 		return useUnsent
-	case c.handing || c.read != c.handled:
+	case c.handing || c.owed > 0 || c.read != c.handled:
 		return useMoving
 	}
 	return useIdle

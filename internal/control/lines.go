@@ -29,9 +29,11 @@ var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 type lines struct {
 	buf      []byte
 	start    int // of the first line not yet returned
+	before   int // start before the last line was returned
 	scanned  int // no newline in buf[start:scanned]
 	end      int // of what was read
 	skipping bool
+	untold   bool // errLineTooLong is to be returned (again)
 }
 
 // room returns where to read the next bytes to. It is never empty as long as
@@ -63,12 +65,17 @@ func (l *lines) added(n int) { l.end += n }
 // room or rest is called; errLineTooLong once for a line that is too long, of
 // which nothing is kept; errNoLine when more has to be read.
 func (l *lines) next() ([]byte, error) {
+	if l.untold {
+		l.untold = false
+		return nil, errLineTooLong
+	}
 	for {
 		i := bytes.IndexByte(l.buf[l.scanned:l.end], '\n')
 		if i < 0 {
 			return nil, l.noNewline()
 		}
 		line := l.buf[l.start : l.scanned+i]
+		l.before = l.start
 		l.start = l.scanned + i + 1
 		l.scanned = l.start
 		if l.skipping {
@@ -77,6 +84,15 @@ func (l *lines) next() ([]byte, error) {
 		}
 		return bytes.TrimSuffix(line, []byte{'\r'}), nil
 	}
+}
+
+// back undoes the call of next that just returned this.
+func (l *lines) back(err error) {
+	if err != nil {
+		l.untold = true
+		return
+	}
+	l.start, l.scanned = l.before, l.before
 }
 
 func (l *lines) noNewline() error {
@@ -99,6 +115,17 @@ func (l *lines) last() []byte {
 		return nil
 	}
 	return bytes.TrimSuffix(l.buf[l.start:l.end], []byte{'\r'})
+}
+
+// unread is what has been read and not returned.
+func (l *lines) unread() []byte { return l.buf[l.start:l.end] }
+
+// restore makes l what another was, of which these were known.
+func (l *lines) restore(unread []byte, untold, skipping bool) {
+	*l = lines{buf: unread, end: len(unread), untold: untold, skipping: skipping}
+	if len(unread) == 0 {
+		l.buf = nil
+	}
 }
 
 // rest gives back the memory that isn't needed while nothing comes.

@@ -4,6 +4,7 @@ package control
 
 import (
 	"errors"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +17,8 @@ func (c *conn) send(line []byte) {
 	if c.closed || c.deaf {
 		return
 	}
-	if len(c.out) == 0 && !c.writing {
+	suspended := c.srv.suspended.Load()
+	if len(c.out) == 0 && !c.writing && !suspended {
 		n, err := ignoringEINTR(func() (int, error) { return unix.Write(c.fd, line) })
 		if err != nil && !errors.Is(err, unix.EAGAIN) {
 			c.stopOutput()
@@ -28,7 +30,14 @@ func (c *conn) send(line []byte) {
 		return
 	}
 	c.out = append(c.out, line...)
-	if !c.writing {
+	if !suspended {
+		c.startDrain()
+	}
+}
+
+// startDrain writes what is queued, unless that is being done. Under mu.
+func (c *conn) startDrain() {
+	if len(c.out) > 0 && !c.writing {
 		c.writing = true
 		c.srv.wg.Go(c.drain)
 	}
@@ -43,7 +52,7 @@ func (c *conn) stopOutput() {
 	c.closeIfOver()
 }
 
-// drain writes the queue and ends. A peer that doesn't take a chunk within the
+// drain writes the queue and ends, or ends early when the server is suspended. A peer that doesn't take a chunk within the
 // time limit loses its connection.
 func (c *conn) drain() {
 	for {
@@ -56,7 +65,7 @@ func (c *conn) drain() {
 		c.mu.Lock()
 		switch {
 		case c.closed:
-		case err == nil:
+		case err == nil, c.srv.suspended.Load() && errors.Is(err, os.ErrDeadlineExceeded):
 			c.out = c.out[n:]
 			c.unblock()
 		case errors.Is(err, unix.EPIPE), errors.Is(err, unix.ECONNRESET):
@@ -77,6 +86,10 @@ func (c *conn) chunk() []byte {
 		c.out = nil
 		c.writing = false
 		c.closeIfOver()
+		return nil
+	}
+	if c.srv.suspended.Load() {
+		c.writing = false
 		return nil
 	}
 	// Under mu, so that it can't undo the deadline that close sets.

@@ -14,6 +14,8 @@
 //   - call.go: what the loop may do with a request.
 //   - arrived.go: "all that was there before this deadline", see
 //     [Server.Arrived].
+//   - handover.go: the server stands still, and all connections go to the next
+//     master as they are; adopt.go: there they come in.
 //   - lines.go: bytes to lines, and whose dialect a line is.
 //   - peer.go: who is at the other end.
 //
@@ -57,15 +59,21 @@ type Server struct {
 	maxConns     int
 	writeTimeout time.Duration
 	accept       func(fd int) (int, error) // acceptConn, but for tests
+	dup          func(fd int) (int, error) // dupConn, likewise
 
 	wg       sync.WaitGroup
 	activity atomic.Uint64 // orders the connections' last activities
 	waiters  atomic.Int32  // acceptors that wait for room
-	awaited  atomic.Int32  // len(arrivals)
+
+	suspended atomic.Bool   // changed under mu
+	quiet     chan struct{} // closed while suspended; renewed while nothing runs
+
+	awaited atomic.Int32 // len(arrivals)
 
 	mu        sync.Mutex
 	closed    bool
 	conns     map[*conn]struct{}
+	lost      map[*conn]struct{} // ended, but not all of their calls
 	acceptors map[*acceptor]struct{}
 	arrivals  []*arrival
 	pollfds   []unix.PollFd // of Arrived, kept between calls
@@ -78,7 +86,20 @@ type Server struct {
 // New starts to serve l, which it takes over: l is closed, its path stays. It
 // fails when l is of no use (closed already, no file descriptor to be had).
 func New(l *net.UnixListener, log *slog.Logger) (*Server, error) {
+	s, err := NewSuspended(l, log)
+	if err != nil {
+		return nil, err
+	}
+	s.Resume()
+	return s, nil
+}
+
+// NewSuspended is New for a server that accepts and reads nothing before
+// [Server.Resume] is called. Until then it is the time to [Server.Adopt].
+func NewSuspended(l *net.UnixListener, log *slog.Logger) (*Server, error) {
 	s := newServer(log)
+	s.suspended.Store(true)
+	close(s.quiet)
 	if err := s.Replace(l); err != nil {
 		return nil, err
 	}
@@ -94,7 +115,10 @@ func newServer(log *slog.Logger) *Server {
 		maxConns:     maxConns,
 		writeTimeout: writeTimeout,
 		accept:       acceptConn,
+		dup:          dupConn,
+		quiet:        make(chan struct{}),
 		conns:        make(map[*conn]struct{}),
+		lost:         make(map[*conn]struct{}),
 		acceptors:    make(map[*acceptor]struct{}),
 		room:         make(chan struct{}),
 	}
@@ -121,13 +145,17 @@ func (s *Server) Replace(l *net.UnixListener) error {
 		old.retire()
 	}
 	s.acceptors[a] = struct{}{}
-	s.wg.Go(a.run)
+	if !s.suspended.Load() {
+		s.wg.Go(a.run)
+	}
 	return nil
 }
 
 // Close stops accepting and reading, gives clients at most timeout to read what
 // is queued for them, and closes every connection. Requests not yet answered
-// remain so. All goroutines of s have ended when it returns.
+// remain so. All goroutines of s have ended when it returns. Of a suspended
+// server it only closes the file descriptors: who was handed the connections
+// goes on with them.
 func (s *Server) Close(timeout time.Duration) {
 	s.mu.Lock()
 	if s.closed {
@@ -136,6 +164,11 @@ func (s *Server) Close(timeout time.Duration) {
 	}
 	s.closed = true
 	close(s.done)
+	if s.suspended.Load() {
+		s.closeFiles()
+		s.mu.Unlock()
+		return
+	}
 	for a := range s.acceptors {
 		a.retire()
 	}
@@ -167,6 +200,7 @@ func (s *Server) Close(timeout time.Duration) {
 // The caller holds s.mu.
 func (s *Server) forget(c *conn) {
 	delete(s.conns, c)
+	s.keepLost(c)
 	s.settle(c, uncounted)
 }
 

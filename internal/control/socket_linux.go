@@ -27,3 +27,8 @@ func unread(fd int) int {
 // hungUp tells whether the peer neither sends nor reads any more. A peer that
 // only said that it sends no more (shutdown(2)) still waits for answers.
 func hungUp(fd int) bool { return pollNow(fd, 0)&(unix.POLLHUP|unix.POLLERR) != 0 }
+
+// socketpair makes two ends of a connection that no child inherits.
+func socketpair() ([2]int, error) {
+	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+}

@@ -45,3 +45,15 @@ func unread(fd int) int {
 // hungUp can't be told here: POLLHUP may also mean that the peer only sends no
 // more. A write will find out.
 func hungUp(int) bool { return false }
+
+// socketpair makes two ends of a connection that no child inherits.
+func socketpair() ([2]int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(fds[0])
+		unix.CloseOnExec(fds[1])
+	}
+	return fds, err
+}
