@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -142,6 +143,12 @@ func (f *fake) serve(nc net.Conn) {
 		line, err := in.ReadBytes('\n')
 		if err != nil {
 			return
+		}
+		if bytes.HasPrefix(line, []byte("---")) {
+			if !f.serveEinhorn(nc, line) {
+				return
+			}
+			continue
 		}
 		r, err := wire.ParseRequest(line)
 		if err != nil {

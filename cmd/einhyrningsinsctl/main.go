@@ -10,16 +10,24 @@
 // session.go runs them and turns what went wrong into an exit status; words.go
 // splits lines; shell.go is the interactive part, with history.go and
 // complete.go. All that a person sees is made in output*.go.
+//
+// Called as einhornsh it is the shell of einhorn: einhornsh*.go.
 package main
 
 import (
 	"io"
 	"os"
+	"path/filepath"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	if filepath.Base(os.Args[0]) == einhornshName {
+		os.Exit(runEinhornsh(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
-// run is the whole program; it returns the exit status.
+// run is the whole program under its own name; it returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	s := newSession(stdin, stdout, stderr)
 	defer s.close()

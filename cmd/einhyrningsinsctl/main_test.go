@@ -18,6 +18,9 @@ var update = flag.Bool("update", false, "write generated files anew")
 // on a terminal of its own: the program, or the leader of its session.
 const role = "EINHYRNINGSINSCTL_TEST_ROLE"
 
+// calledAs gives the program another name than the test binary's.
+const calledAs = "EINHYRNINGSINSCTL_TEST_NAME"
+
 func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
 	case "program":
@@ -25,7 +28,7 @@ func TestMain(m *testing.M) {
 	case "leader":
 		lead()
 	}
-	testscript.Main(m, map[string]func(){programName: main})
+	testscript.Main(m, map[string]func(){programName: main, einhornshName: main})
 }
 
 // TestScripts runs testdata/script against a fake master. Its commands there:
@@ -46,7 +49,8 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fake":   cmdFake,
-			"status": cmdStatus,
+			"status": func(ts *testscript.TestScript, _ bool, args []string) { cmdStatus(ts, programName, args) },
+			"sh":     func(ts *testscript.TestScript, _ bool, args []string) { cmdStatus(ts, einhornshName, args) },
 		},
 	})
 }
@@ -79,13 +83,15 @@ func cmdFake(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdStatus runs the program with the socket and checks its exit status:
+// cmdStatus runs the program, by one name or the other, with the socket, and
+// checks its exit status:
 //
 //	status N [ARG…]
-func cmdStatus(ts *testscript.TestScript, _ bool, args []string) {
+//	sh N [ARG…]
+func cmdStatus(ts *testscript.TestScript, name string, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	err = ts.Exec(programName, append([]string{"-d", ts.Getenv("SOCK")}, args[1:]...)...)
+	err = ts.Exec(name, append([]string{"-d", ts.Getenv("SOCK")}, args[1:]...)...)
 	got := 0
 	if exit, ok := err.(interface{ ExitCode() int }); ok {
 		got = exit.ExitCode()

@@ -47,6 +47,9 @@ func lead() {
 	unix.CloseOnExec(3)
 	unix.CloseOnExec(4)
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	if name := os.Getenv(calledAs); name != "" {
+		cmd.Args[0] = name
+	}
 	cmd.Env = append(os.Environ(), role+"=program")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {

@@ -88,7 +88,7 @@ func (s *session) converse() error {
 	if err != nil {
 		s.out.note(err.Error())
 	}
-	ed, err := newEditor(s, history)
+	ed, err := newEditor(programName+"> ", shellCompleter{s}, history)
 	if err != nil {
 		return fmt.Errorf("cannot start the shell: %w", err)
 	}
@@ -130,11 +130,11 @@ type editor struct {
 	hungUp  atomic.Bool  // the terminal has ended; what it left is no command
 }
 
-func newEditor(s *session, history *history) (*editor, error) {
+func newEditor(prompt string, completer readline.AutoCompleter, history *history) (*editor, error) {
 	ed := &editor{signals: make(chan os.Signal, 1), done: make(chan struct{})}
 	rl, err := readline.NewEx(&readline.Config{
-		Prompt:                 programName + "> ",
-		AutoComplete:           shellCompleter{s},
+		Prompt:                 prompt,
+		AutoComplete:           completer,
 		DisableAutoSaveHistory: true, // ours keeps the file's mode
 		HistoryLimit:           historyLimit,
 		HistorySearchFold:      true,
