@@ -8,6 +8,7 @@
 //   - parse.go reads the command line, values.go and values_world.go a single
 //     option's value, and
 //     signals.go signal names.
+//   - settings.go shows them all, and changes those that may change while running.
 //   - program.go finds the program as a shell would.
 //   - usage.go and completion.go print the list for people and for shells.
 //

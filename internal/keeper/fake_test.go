@@ -78,7 +78,7 @@ func newTestKeeper(t *testing.T) *testKeeper {
 	sys := &fakeSystem{clock: time.Second, status: map[int]syscall.WaitStatus{}}
 	cfg := &config.Config{Program: []string{"p"}, KillTimeout: 10 * time.Second, SocketPath: filepath.Join(dir, "s")}
 	k := &keeper{
-		cfg: cfg, sys: sys, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		cfg: cfg, sys: sys, log: slog.New(slog.NewTextHandler(io.Discard, nil)), setLevel: func(slog.Level) {},
 		table: newTable(), caught: map[syscall.Signal]*caughtSignal{},
 		spawner: spawner{jobs: make(chan job), answers: make(chan answer)},
 		worker:  process{path: "/p", argv: []string{"p"}},

@@ -35,6 +35,8 @@ type keeper struct {
 	sys system
 	log *slog.Logger
 
+	setLevel func(slog.Level) // of the log
+
 	started time.Time
 	hello   link.Hello // what every hello has in common
 	control *controlSocket
@@ -45,6 +47,7 @@ type keeper struct {
 	spawner  spawner
 	master   master
 	saved    []byte // the pool, as the master last saved it
+	settings []byte // what was changed while running, likewise
 	caught   map[syscall.Signal]*caughtSignal
 	ints     int           // INTs caught since the start
 	stopAt   time.Duration // when the last stop signal was caught; 0: none ever

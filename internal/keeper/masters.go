@@ -286,7 +286,7 @@ func (k *keeper) greet() {
 	all := k.table.all()
 	h := k.hello
 	h.NextSerial, h.Children, h.Masters = k.table.next, len(all), m.count-1
-	h.Saved = k.saved
+	h.Saved, h.Settings = k.saved, k.settings
 	if m.failures >= triesWithState {
 		h.Rebuild = fmt.Sprintf("%d masters in a row never went live", m.failures)
 	}

@@ -5,6 +5,7 @@ package keeper
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,9 @@ func (k *keeper) order(in link.Received) {
 		k.orderForget(m)
 	case *link.Save:
 		k.orderSave(m)
+	case *link.Settings:
+		k.settings = m.Data
+		k.setLevel(min(max(slog.Level(m.LogLevel), slog.LevelDebug), slog.LevelError))
 	case *link.Renew:
 		if k.control.missing() {
 			k.spawner.want(job{renew: k.cfg.SocketPath})

@@ -69,6 +69,7 @@ func CleanMaster() {
 type Log interface {
 	Logger() *slog.Logger
 	Flush(timeout time.Duration) bool
+	SetLevel(level slog.Level)
 }
 
 // Run is the keeper's whole life: everything is bound before anything is
@@ -77,7 +78,7 @@ type Log interface {
 // shown to whoever started us.
 func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int, error) {
 	k := &keeper{
-		cfg: cfg, sys: realSystem{}, log: log.Logger(),
+		cfg: cfg, sys: realSystem{}, log: log.Logger(), setLevel: log.SetLevel,
 		started: time.Now(), table: newTable(), caught: map[syscall.Signal]*caughtSignal{},
 		events: eventsIn{
 			child: make(chan os.Signal, 1), stop: make(chan os.Signal, 16),

@@ -31,6 +31,7 @@ func (quietLog) Logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(io.Discard, nil))
 }
 func (quietLog) Flush(time.Duration) bool { return true }
+func (quietLog) SetLevel(slog.Level)      {}
 
 // fakeKeeper is the test, in the keeper's place: a real link, a real control
 // socket, and a master that runs in a goroutine.

@@ -25,6 +25,9 @@ type loop struct {
 	log     *slog.Logger
 	flush   func(time.Duration) bool
 
+	setLevel func(slog.Level)
+	changes  changes // of settings, while running
+
 	byPID   map[int]uint64 // running workers
 	pinged  map[uint64]ping
 	ordered uint64 // number of the last signal that was asked for
@@ -50,7 +53,7 @@ type ping struct {
 func newLoop(o *opening, conn *link.Conn, server *control.Server, log Log) *loop {
 	return &loop{
 		cfg: o.cfg, hello: o.hello, link: conn, control: server,
-		log: log.Logger(), flush: log.Flush,
+		log: log.Logger(), flush: log.Flush, setLevel: log.SetLevel,
 		byPID: map[int]uint64{}, pinged: map[uint64]ping{}, caught: map[int]int{},
 	}
 }

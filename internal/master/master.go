@@ -33,6 +33,7 @@ import (
 type Log interface {
 	Logger() *slog.Logger
 	Flush(timeout time.Duration) bool
+	SetLevel(level slog.Level)
 }
 
 // helloTimeout bounds the opening, in case this was not started by a keeper.
@@ -59,12 +60,17 @@ func Run(linkFile *os.File, newLog func(*config.Config) Log) error {
 	if err != nil {
 		return err
 	}
+	changes, warnings := takeChanges(&open.hello, &open.cfg)
 	log := newLog(&open.cfg)
+	for _, w := range warnings {
+		log.Logger().Warn(w)
+	}
 	server, err := control.New(open.listener, log.Logger())
 	if err != nil {
 		return fmt.Errorf("cannot serve the control socket: %w", err)
 	}
 	l := newLoop(open, conn, server, log)
+	l.changes = changes
 	l.goOn(open)
 	l.run()
 	return nil
