@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"einhyrningsins/client"
+	"einhyrningsins/internal/tmpdir"
 	"einhyrningsins/internal/version"
 
 	"github.com/spf13/pflag"
@@ -48,18 +49,19 @@ func einhornshFlags() *pflag.FlagSet {
 // one: scripts made for einhorn may have shortened it.
 func unabridged(flags *pflag.FlagSet, name string) string {
 	full, found := name, 0
+	name = strings.ToLower(name)
 	for _, option := range []string{"command-name", "socket-path", "execute", "help"} {
 		if name != "" && strings.HasPrefix(option, name) {
 			full, found = option, found+1
 		}
 	}
 	if found != 1 {
-		return name
+		return name // and it is refused as unknown
 	}
 	return full
 }
 
-func parseEinhornsh(args []string, getenv func(string) string) (einhornshOptions, error) {
+func parseEinhornsh(args, environ []string) (einhornshOptions, error) {
 	var o einhornshOptions
 	flags := einhornshFlags()
 	if err := flags.Parse(args); err != nil {
@@ -73,27 +75,28 @@ func parseEinhornsh(args []string, getenv func(string) string) (einhornshOptions
 	case name == "":
 		name = flags.Arg(0)
 	}
-	if o.path, _ = flags.GetString("socket-path"); o.path == "" {
-		o.path = einhornSocket(name, getenv)
-	}
 	if flags.Changed("execute") {
 		text, _ := flags.GetString("execute")
 		o.execute = &text
 	}
-	return o, nil
+	var err error
+	if o.path, _ = flags.GetString("socket-path"); o.path == "" && !o.help {
+		o.path, err = einhornSocket(name, environ)
+	}
+	return o, err
 }
 
 // einhornSocket is where the einhorn called name has its control socket unless
 // told otherwise.
-func einhornSocket(name string, getenv func(string) string) string {
-	dir := getenv("TMPDIR")
-	if dir == "" {
-		dir = "/tmp"
+func einhornSocket(name string, environ []string) (string, error) {
+	dir, ok := tmpdir.Find(environ)
+	if !ok {
+		return "", usagef("cannot find a directory for temporary files, where the control socket would be; name the socket with -d")
 	}
 	if name == "" {
-		return filepath.Join(dir, "einhorn.sock")
+		return filepath.Join(dir, "einhorn.sock"), nil
 	}
-	return filepath.Join(dir, "einhorn-"+name+".sock")
+	return filepath.Join(dir, "einhorn-"+name+".sock"), nil
 }
 
 func einhornshUsage() string {
@@ -101,7 +104,8 @@ func einhornshUsage() string {
 
 The shell of a running einhorn; this one is part of einhyrningsins ` + version.Version + `.
 Without -d the control socket is einhorn-NAME.sock, or without NAME einhorn.sock,
-in the directory $TMPDIR, or /tmp.
+in the directory $TMPDIR, or /tmp. A long option can be cut short while it is
+unambiguous.
 
 ` + einhornshFlags().FlagUsages()
 }
@@ -114,7 +118,7 @@ func runEinhornsh(args []string, stdin io.Reader, stdout, stderr io.Writer) int 
 	s := newSession(stdin, stdout, stderr)
 	s.prefix = einhornshName + " "
 	defer s.close()
-	options, err := parseEinhornsh(args, os.Getenv)
+	options, err := parseEinhornsh(args, os.Environ())
 	if err != nil || options.help {
 		if err != nil {
 			s.out.failure(s.prefix, err)
