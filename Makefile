@@ -25,6 +25,10 @@ INSTALL ?= install
 VERSION ?= $(shell scripts/version)
 
 PROGRAMS   = einhyrningsins einhyrningsinsctl
+# By these names they read einhorn's command lines.
+LINKS      = einhorn:einhyrningsins einhornsh:einhyrningsinsctl
+MANUALS    = $(PROGRAMS) einhorn einhornsh
+COMPLETED  = $(PROGRAMS) einhorn
 # Without cgo the programs need no C library, and run wherever the kernel does.
 BUILDFLAGS = -trimpath -ldflags '-s -w -X einhyrningsins/internal/version.Version=$(VERSION)'
 # What the tests run beside the programs themselves.
@@ -63,19 +67,21 @@ completion:
 install: build
 	$(INSTALL) -d $(bindir) $(mandir) $(docdir) $(docdir)/examples $(bashdir) $(zshdir) $(fishdir)
 	$(INSTALL) -m 755 $(PROGRAMS:%=build/%) $(bindir)
-	$(INSTALL) -m 644 $(PROGRAMS:%=docs/man/%.1) $(mandir)
-	for p in $(PROGRAMS); do \
+	scripts/links add $(bindir) $(LINKS)
+	$(INSTALL) -m 644 $(MANUALS:%=docs/man/%.1) $(mandir)
+	for p in $(COMPLETED); do \
 		$(INSTALL) -m 644 contrib/completion/$$p.bash $(bashdir)/$$p && \
 		$(INSTALL) -m 644 contrib/completion/$$p.zsh $(zshdir)/_$$p && \
 		$(INSTALL) -m 644 contrib/completion/$$p.fish $(fishdir)/$$p.fish || exit 1; \
 	done
-	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE LICENSES.md docs/protocol.md $(docdir)
+	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE LICENSES.md docs/protocol.md docs/from-einhorn.md $(docdir)
 	$(INSTALL) -m 644 contrib/systemd/einhyrningsins.service contrib/systemd/README.md $(docdir)/examples
 	scripts/licenses $(docdir)/licenses
 
 uninstall:
-	rm -f $(PROGRAMS:%=$(bindir)/%) $(PROGRAMS:%=$(mandir)/%.1) $(PROGRAMS:%=$(bashdir)/%)
-	rm -f $(PROGRAMS:%=$(zshdir)/_%) $(PROGRAMS:%=$(fishdir)/%.fish)
+	scripts/links remove $(bindir) $(LINKS)
+	rm -f $(PROGRAMS:%=$(bindir)/%) $(MANUALS:%=$(mandir)/%.1) $(COMPLETED:%=$(bashdir)/%)
+	rm -f $(COMPLETED:%=$(zshdir)/_%) $(COMPLETED:%=$(fishdir)/%.fish)
 	rm -rf $(docdir)
 
 clean:

@@ -2,18 +2,17 @@
 
 // Command einhyrningsins runs copies of a program on shared sockets and
 // replaces them without dropping a connection. It is the keeper; the same
-// binary is the master when the keeper starts it under the master's name.
+// binary is the master when the keeper starts it under the master's name, and
+// reads einhorn's command line when it is called einhorn.
 package main
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/keeper"
-	"einhyrningsins/internal/version"
 )
 
 // Exit statuses, as the manual has them.
@@ -27,42 +26,33 @@ func main() {
 	if os.Args[0] == keeper.MasterName {
 		os.Exit(runMaster())
 	}
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(os.Args, os.Stdout, os.Stderr))
 }
 
-// run is the whole program but for the process's own exit.
+// run is the whole program but for the process's own exit. args begin with the
+// name that we are called by, which says whose command line they are.
 func run(args []string, stdout, stderr io.Writer) int {
 	ignored := keeper.Clean()
 	tune()
-	cfg, err := config.Parse(args, os.Environ())
-	switch {
-	case errors.Is(err, config.ErrHelp):
-		fmt.Fprint(stdout, config.Usage())
-		return statusOK
-	case errors.Is(err, config.ErrVersion):
-		fmt.Fprintln(stdout, "einhyrningsins", version.Version)
-		return statusOK
-	case errors.Is(err, config.ErrChecked):
-		return statusOK
-	case err != nil:
-		return complain(stderr, err)
+	line := ownLine
+	if len(args) > 0 && filepath.Base(args[0]) == einhornLine.name {
+		line = einhornLine
+	}
+	cfg, err := line.parse(args[min(1, len(args)):], os.Environ())
+	if err != nil {
+		return line.answer(err, stdout, stderr)
 	}
 	path, err := config.FindProgram(cfg.Program[0], config.PathOf(os.Environ()))
 	if err != nil {
-		return complain(stderr, err)
+		return line.complain(stderr, err)
 	}
-	status, err := keeper.Run(cfg, path, newLog(cfg, "keeper"), ignored)
+	log := newLog(cfg, "keeper")
+	for _, warning := range cfg.Warnings {
+		log.Logger().Warn(warning)
+	}
+	status, err := keeper.Run(cfg, path, log, ignored)
 	if err != nil {
-		return complain(stderr, err)
+		return line.complain(stderr, err)
 	}
 	return status
-}
-
-// complain tells what was wrong and returns the exit status for it.
-func complain(stderr io.Writer, err error) int {
-	fmt.Fprintf(stderr, "einhyrningsins: %v\n", err)
-	if errors.Is(err, config.ErrUsage) {
-		return statusUsage
-	}
-	return statusFailed
 }

@@ -10,17 +10,25 @@ import (
 // Shells are the shells that [Completion] knows.
 var Shells = []string{"bash", "zsh", "fish"}
 
-// Completion returns a script that teaches the shell the daemon's options, and
-// after them the commands on PATH. The files in contrib/completion are made by
-// it; a test says when they are out of date.
-func Completion(shell string) (string, error) {
+// Programs are the names by which the daemon can be called, each with a command
+// line of its own.
+var Programs = []string{own.program, einhorn.program}
+
+// Completion returns a script that teaches the shell the options of the daemon
+// called program, and after them the commands on PATH. The files in
+// contrib/completion are made by it; a test says when they are out of date.
+func Completion(program, shell string) (string, error) {
+	l := own
+	if program == einhorn.program {
+		l = einhorn
+	}
 	switch shell {
 	case "bash":
-		return bashCompletion(), nil
+		return l.bashCompletion(), nil
 	case "zsh":
-		return zshCompletion(), nil
+		return l.zshCompletion(), nil
 	case "fish":
-		return fishCompletion(), nil
+		return l.fishCompletion(), nil
 	}
 	return "", usagef("cannot make completion for %s: write one of %s", show(shell), strings.Join(Shells, ", "))
 }
@@ -37,9 +45,9 @@ func (o Option) dashed() []string {
 }
 
 // withArg returns the dashed names of all options that take an argument.
-func withArg() []string {
+func (l dialect) withArg() []string {
 	var names []string
-	for _, o := range Options() {
+	for _, o := range l.options() {
 		if o.Arg != "" {
 			names = append(names, o.dashed()...)
 		}
@@ -50,7 +58,7 @@ func withArg() []string {
 // Bash cuts words at ":" and "=" too, so that a value may be several of them:
 // what is between two words of these stays together.
 const bashHead = `
-_einhyrningsins() {
+_PROGRAM() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} i=1
     COMPREPLY=()
 
@@ -95,15 +103,15 @@ const bashTail = `    esac
         mapfile -t COMPREPLY < <(compgen -W '%s' -- "$cur")
     fi
 }
-complete -o bashdefault -F _einhyrningsins einhyrningsins
+complete -o bashdefault -F _PROGRAM PROGRAM
 `
 
-func bashCompletion() string {
+func (l dialect) bashCompletion() string {
 	var b strings.Builder
-	b.WriteString("# bash completion for einhyrningsins\n" + completionNote)
-	fmt.Fprintf(&b, bashHead, strings.Join(withArg(), "|"))
+	b.WriteString("# bash completion for PROGRAM\n" + completionNote)
+	fmt.Fprintf(&b, bashHead, strings.Join(l.withArg(), "|"))
 	var names []string
-	for _, o := range Options() {
+	for _, o := range l.options() {
 		names = append(names, o.dashed()...)
 		if o.Arg == "" {
 			continue
@@ -118,13 +126,13 @@ func bashCompletion() string {
 		fmt.Fprintf(&b, "        %s) %s ;;\n", strings.Join(o.dashed(), "|"), reply)
 	}
 	fmt.Fprintf(&b, bashTail, strings.Join(names, " "))
-	return b.String()
+	return l.named(b.String())
 }
 
-func zshCompletion() string {
+func (l dialect) zshCompletion() string {
 	var b strings.Builder
-	b.WriteString("#compdef einhyrningsins\n" + completionNote + "\n_arguments -s -S : \\\n")
-	for _, o := range Options() {
+	b.WriteString("#compdef PROGRAM\n" + completionNote + "\n_arguments -s -S : \\\n")
+	for _, o := range l.options() {
 		// What is given once is not offered again, in neither of its names.
 		prefix, names := "'("+strings.Join(o.dashed(), " ")+")'", ""
 		if o.Repeat {
@@ -144,7 +152,7 @@ func zshCompletion() string {
 		fmt.Fprintf(&b, "    %s%s'[%s]%s' \\\n", prefix, names, zshEscape(o.Help), action)
 	}
 	b.WriteString("    '(-):program:_command_names -e' \\\n    '*::argument of the program:_normal'\n")
-	return b.String()
+	return l.named(b.String())
 }
 
 func zshAction(o Option) string {
@@ -162,7 +170,7 @@ var zshQuoter = strings.NewReplacer(`'`, `'\''`, `[`, `\[`, `]`, `\]`, `:`, `\:`
 func zshEscape(s string) string { return zshQuoter.Replace(s) }
 
 const fishHead = `
-function __einhyrningsins_at_options --description 'No program was given yet'
+function __PROGRAM_at_options --description 'No program was given yet'
     set -l words (commandline -opc)
     set -e words[1]
     while set -q words[1]
@@ -180,15 +188,15 @@ function __einhyrningsins_at_options --description 'No program was given yet'
     return 0
 end
 
-complete -c einhyrningsins -f
+complete -c PROGRAM -f
 `
 
-func fishCompletion() string {
+func (l dialect) fishCompletion() string {
 	var b strings.Builder
-	b.WriteString("# fish completion for einhyrningsins\n" + completionNote)
-	fmt.Fprintf(&b, fishHead, strings.Join(withArg(), " "))
-	for _, o := range Options() {
-		b.WriteString("complete -c einhyrningsins -n __einhyrningsins_at_options")
+	b.WriteString("# fish completion for PROGRAM\n" + completionNote)
+	fmt.Fprintf(&b, fishHead, strings.Join(l.withArg(), " "))
+	for _, o := range l.options() {
+		b.WriteString("complete -c PROGRAM -n __PROGRAM_at_options")
 		if o.Short != "" {
 			b.WriteString(" -s " + o.Short)
 		}
@@ -204,9 +212,12 @@ func fishCompletion() string {
 		b.WriteString(" -d '" + strings.ReplaceAll(o.Help, "'", `\'`) + "'\n")
 	}
 	// A short option comes first: the function takes a long one for its own.
-	b.WriteString("complete -c einhyrningsins -x -a '(__fish_complete_subcommand " + strings.Join(shortFirst(withArg()), " ") + ")'\n")
-	return b.String()
+	b.WriteString("complete -c PROGRAM -x -a '(__fish_complete_subcommand " + strings.Join(shortFirst(l.withArg()), " ") + ")'\n")
+	return l.named(b.String())
 }
+
+// named puts our name in.
+func (l dialect) named(script string) string { return strings.ReplaceAll(script, "PROGRAM", l.program) }
 
 // shortFirst puts the short names before the long ones.
 func shortFirst(names []string) []string {

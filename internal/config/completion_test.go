@@ -15,59 +15,67 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the completion files in contrib/completion")
 
-func completionFile(shell string) string {
-	return filepath.Join("..", "..", "contrib", "completion", "einhyrningsins."+shell)
+func completionFile(program, shell string) string {
+	return filepath.Join("..", "..", "contrib", "completion", program+"."+shell)
 }
 
 // TestCompletionFiles keeps the files that are installed the same as what the
 // list of options makes.
 func TestCompletionFiles(t *testing.T) {
-	for _, shell := range Shells {
-		want, err := Completion(shell)
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := completionFile(shell)
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got) != want {
-			t.Errorf("%s is out of date; go test ./internal/config -run Completion -update rewrites it", path)
-		}
-		for _, o := range Options() {
-			for _, name := range o.dashed() {
-				if shell == "fish" {
-					name = map[bool]string{true: " -s " + o.Short, false: " -l " + o.Name}[len(name) == 2]
-				}
-				if !strings.Contains(want, name) {
-					t.Errorf("%s completion does not know %s", shell, name)
-				}
-			}
+	for _, l := range []dialect{own, einhorn} {
+		for _, shell := range Shells {
+			testCompletionFile(t, l, shell)
 		}
 	}
-	if _, err := Completion("tcsh"); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "bash, zsh, fish") {
+	if _, err := Completion("einhorn", "tcsh"); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "bash, zsh, fish") {
 		t.Errorf("Completion(tcsh): %v", err)
+	}
+}
+
+func testCompletionFile(t *testing.T, l dialect, shell string) {
+	t.Helper()
+	want, err := Completion(l.program, shell)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := completionFile(l.program, shell)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is out of date; go test ./internal/config -run Completion -update rewrites it", path)
+	}
+	for _, o := range l.options() {
+		for _, name := range o.dashed() {
+			if shell == "fish" {
+				name = map[bool]string{true: " -s " + o.Short, false: " -l " + o.Name}[len(name) == 2]
+			}
+			if !strings.Contains(want, name) {
+				t.Errorf("%s completion does not know %s", path, name)
+			}
+		}
 	}
 }
 
 // TestCompletionSyntax lets each shell that is here read its script.
 func TestCompletionSyntax(t *testing.T) {
-	for _, shell := range Shells {
-		t.Run(shell, func(t *testing.T) {
+	for i := range 2 * len(Shells) {
+		program, shell := Programs[i/len(Shells)], Shells[i%len(Shells)]
+		t.Run(program+"/"+shell, func(t *testing.T) {
 			path, err := exec.LookPath(shell)
 			if err != nil {
 				t.Skip("not installed")
 			}
-			script, _ := Completion(shell)
+			script, _ := Completion(program, shell)
 			cmd := exec.Command(path, "-n")
 			if shell == "fish" {
 				cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
@@ -93,7 +101,7 @@ func TestBashCompletes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	script, _ := Completion("bash")
+	script, _ := Completion("einhyrningsins", "bash")
 	for line, want := range map[string]string{
 		"--upgrade-":                     "--upgrade-check --upgrade-retries",
 		"--upgrade f":                    "fleet",

@@ -4,13 +4,16 @@
 //
 //   - options.go holds the only list of options there is. The parser, the usage
 //     text and the completions are made from it; the man page is checked against
-//     it.
-//   - parse.go reads the command line, values.go and values_world.go a single
-//     option's value, and
-//     signals.go signal names.
-//   - settings.go shows them all, and changes those that may change while running.
+//     it. einhorn_options.go is the same for einhorn's command line, which counts
+//     when we are called einhorn.
+//   - dialect.go is what both command lines have in common, parse.go reads the one
+//     and einhorn.go the other.
+//   - values.go, values_world.go and einhorn_values.go read a single option's
+//     value, and signals.go signal names.
+//   - settings.go shows and changes what can be while running.
 //   - program.go finds the program as a shell would.
-//   - usage.go and completion.go print the list for people and for shells.
+//   - usage.go, einhorn_usage.go and completion.go print the lists for people and
+//     for shells.
 //
 // Every error that only another command line can cure matches [ErrUsage].
 package config

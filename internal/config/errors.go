@@ -40,14 +40,6 @@ func usageWrap(cause error, format string, args ...any) error {
 	return &usageError{msg: fmt.Sprintf(format, args...), cause: cause}
 }
 
-// hinted adds the way to the usage text.
-func hinted(err error) error {
-	if err == nil {
-		return nil
-	}
-	return usageWrap(err, "%v; see einhyrningsins --help", err)
-}
-
 // errnoOf returns the system's own error, EIO where there is none.
 func errnoOf(err error) syscall.Errno {
 	var errno syscall.Errno

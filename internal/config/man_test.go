@@ -11,13 +11,15 @@ import (
 	"testing"
 )
 
-var manPage = filepath.Join("..", "..", "docs", "man", "einhyrningsins.1")
+func (l dialect) manPage() string {
+	return filepath.Join("..", "..", "docs", "man", l.program+".1")
+}
 
 // manItems returns the heading and the text of each option in the man page: the
 // items of its lists that begin with an option. Requests and escapes are gone.
-func manItems(t *testing.T) (titles []string, texts map[string]string) {
+func manItems(t *testing.T, page string) (titles []string, texts map[string]string) {
 	t.Helper()
-	source, err := os.ReadFile(manPage)
+	source, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,16 +57,22 @@ func manTitle(o Option) string {
 // TestManPage checks that the man page has exactly the options of the list, in
 // their groups, with their defaults.
 func TestManPage(t *testing.T) {
-	titles, texts := manItems(t)
+	checkManPage(t, own)
+	checkManPage(t, einhorn)
+}
+
+func checkManPage(t *testing.T, l dialect) {
+	t.Helper()
+	titles, texts := manItems(t, l.manPage())
 	var want []string
-	for _, o := range Options() {
+	for _, o := range l.options() {
 		want = append(want, manTitle(o))
 	}
 	sorted, wanted := slices.Sorted(slices.Values(titles)), slices.Sorted(slices.Values(want))
 	if !slices.Equal(sorted, wanted) {
 		t.Errorf("the man page has other options than the list:\n got %q\nwant %q", sorted, wanted)
 	}
-	for _, o := range Options() {
+	for _, o := range l.options() {
 		text := strings.Join(strings.Fields(strings.ReplaceAll(texts[manTitle(o)], "--", "-")), " ")
 		if text == "" {
 			t.Errorf("the man page says nothing about --%s", o.Name)
@@ -84,7 +92,7 @@ func TestManPageLint(t *testing.T) {
 	if err != nil {
 		t.Skip("mandoc is not installed")
 	}
-	out, _ := exec.Command(mandoc, "-T", "lint", "-W", "warning", manPage).CombinedOutput()
+	out, _ := exec.Command(mandoc, "-T", "lint", "-W", "warning", own.manPage(), einhorn.manPage(), filepath.Join("..", "..", "docs", "man", "einhornsh.1")).CombinedOutput()
 	if len(out) > 0 {
 		t.Errorf("%s", out)
 	}

@@ -7,12 +7,12 @@ import "strings"
 // nearest returns the option that someone who wrote name most likely meant: the
 // only one that begins with it, or the one fewest typing slips away. ok is
 // false when none is near.
-func nearest(name string) (near string, ok bool) {
+func (l dialect) nearest(name string) (near string, ok bool) {
 	if name == "" || len(name) > 40 {
 		return "", false
 	}
 	best := 1 + len(name)/3 // slips that still leave it recognisable
-	for _, o := range Options() {
+	for _, o := range l.options() {
 		if len(name) > 1 && strings.HasPrefix(o.Name, name) {
 			return o.Name, true
 		}

@@ -3,11 +3,7 @@
 package config
 
 import (
-	"errors"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/spf13/pflag"
 
 	"einhyrningsins/internal/bind"
 )
@@ -25,6 +21,9 @@ type draft struct {
 	cfg           Config
 	help, version bool
 	check         bool
+	asked         error // einhorn: ErrHelp, ErrVersion or ErrChecked, whichever came first
+	level         int   // einhorn: -1 … 1, from verbose to quiet
+	stateFD       int   // einhorn: --with-state-fd
 	only4, only6  bool
 	manual        bool
 	ackMode       string                 // as given, "" if not
@@ -44,7 +43,7 @@ func Parse(args, environ []string) (*Config, error) {
 		return nil, err
 	}
 	if err := d.cfg.checkProgram(PathOf(environ)); err != nil {
-		return nil, hinted(err)
+		return nil, own.hinted(err)
 	}
 	if d.check {
 		return nil, ErrChecked
@@ -83,7 +82,7 @@ func inDir(dir, path string) string {
 // read is all of Parse that does not look at the program's file.
 func read(args []string) (*draft, error) {
 	d := new(draft)
-	flags, err := d.flags()
+	flags, err := own.flags(d)
 	if err != nil {
 		return nil, err
 	}
@@ -92,42 +91,20 @@ func read(args []string) (*draft, error) {
 	case d.help:
 		return nil, ErrHelp
 	case err != nil:
-		return nil, hinted(translate(err, flags))
+		return nil, own.hinted(own.translate(err))
 	case d.version:
 		return nil, ErrVersion
 	}
 	rest := flags.Args()
-	if err := refuseTestFlags(args[:len(args)-len(rest)]); err != nil {
-		return nil, hinted(err)
+	if err := own.refuseTestFlags(args[:len(args)-len(rest)]); err != nil {
+		return nil, own.hinted(err)
 	}
 	d.given = flags.Changed
 	d.cfg.Program = append([]string(nil), rest...)
 	if err := d.finish(); err != nil {
-		return nil, hinted(err)
+		return nil, own.hinted(err)
 	}
 	return d, nil
-}
-
-// flags makes the parser from the list of options, and sets the defaults.
-func (d *draft) flags() (*pflag.FlagSet, error) {
-	flags := pflag.NewFlagSet("einhyrningsins", pflag.ContinueOnError)
-	flags.SetInterspersed(false)
-	flags.Usage = func() {}
-	d.unset()
-	for _, o := range Options() {
-		v := o.value(d)
-		if o.Default != "" {
-			if err := v.Set(o.Default); err != nil {
-				return nil, usagef("cannot set default of --%s: %v", o.Name, err)
-			}
-		}
-		f := flags.VarPF(v, o.Name, o.Short, o.Help)
-		if v.bool {
-			f.NoOptDefVal = "true"
-		}
-	}
-	d.ackMode = ""
-	return flags, nil
 }
 
 // finish checks what options say together.
@@ -188,92 +165,4 @@ func (c *Config) checkPaths() error {
 		return usagef("cannot use --lockfile %s: it is the path of the control socket, too; try --lockfile %s.lock", show(lock), show(lock))
 	}
 	return nil
-}
-
-// translate says what pflag says in the way of this house.
-func translate(err error, flags *pflag.FlagSet) error {
-	var unknown *pflag.NotExistError
-	var missing *pflag.ValueRequiredError
-	var invalid *pflag.InvalidValueError
-	switch {
-	case errors.As(err, &unknown):
-		if word := unknown.GetSpecifiedShortnames(); word != "" {
-			return unknownShort(word)
-		}
-		return unknownLong(unknown.GetSpecifiedName())
-	case errors.As(err, &missing):
-		o := lookup(missing.GetFlag().Name)
-		return usagef("cannot use %s: its %s is missing, as in %s", o.title(), o.Arg, o.example())
-	case errors.As(err, &invalid):
-		o := lookup(invalid.GetFlag().Name)
-		if errors.Is(err, ErrUsage) { // shows an example itself
-			return usageWrap(invalid.Unwrap(), "cannot use %s %q: %v", o.title(), invalid.GetValue(), invalid.Unwrap())
-		}
-		return usageWrap(invalid.Unwrap(), "cannot use %s %q: %v, as in %s", o.title(), invalid.GetValue(), invalid.Unwrap(), o.example())
-	}
-	return usageWrap(err, "cannot read options: %v", err)
-}
-
-func unknownLong(name string) error {
-	if near, ok := nearest(name); ok {
-		return usagef("cannot use --%s: no such option; did you mean --%s?", show(name), near)
-	}
-	return usagef("cannot use --%s: no such option; what belongs to the program comes after --, as in einhyrningsins -- server --%s", show(name), show(name))
-}
-
-// unknownShort is about the first character of word, which is what is left of a
-// word such as -vx.
-func unknownShort(word string) error {
-	// A long option with one dash is the usual slip.
-	name, _, _ := strings.Cut(word, "=")
-	if near, ok := nearest(name); ok && len(name) > 1 {
-		return usagef("cannot use -%s: no such option; did you mean --%s?", show(word), near)
-	}
-	char := word
-	if word[0] < utf8.RuneSelf {
-		char = word[:1]
-	}
-	return usagef("cannot use %s: no such option; what belongs to the program comes after --, as in einhyrningsins -- server %s", show("-"+char), show("-"+char))
-}
-
-// refuseTestFlags refuses words that pflag passes over in silence, because it
-// takes them for the flags of go test. used are the words before the program.
-func refuseTestFlags(used []string) error {
-	for _, word := range used {
-		head, _, found := strings.Cut(word, "test.")
-		if found && strings.HasPrefix(head, "-") && !strings.HasPrefix(head, "--") && strings.Trim(head[1:], "mvqh46") == "" {
-			return usagef("cannot use %s: no such option; try ./%s where it is a path", show(word), show(word))
-		}
-	}
-	return nil
-}
-
-// lookup returns the option of that long name.
-func lookup(name string) Option {
-	for _, o := range Options() {
-		if o.Name == name {
-			return o
-		}
-	}
-	return Option{Name: name}
-}
-
-// title names the option as a person knows it: "-n, --number".
-func (o Option) title() string {
-	if o.Short != "" {
-		return "-" + o.Short + ", --" + o.Name
-	}
-	return "--" + o.Name
-}
-
-// example shows a right use.
-func (o Option) example() string {
-	use := "--" + o.Name
-	if o.Short != "" {
-		use = "-" + o.Short
-	}
-	if o.Example != "" {
-		use += " " + o.Example
-	}
-	return use
 }

@@ -96,7 +96,7 @@ func (c *Config) Set(key, value string) (from, to string, err error) {
 	s := settings[i]
 	d := &draft{cfg: *c}
 	if err := s.set(d).Set(value); err != nil {
-		example := lookup(s.name).Example
+		example := own.lookup(s.name).Example
 		if s.name == "verbosity" {
 			example = verbosities[0]
 		}
@@ -111,7 +111,7 @@ func (c *Config) Set(key, value string) (from, to string, err error) {
 }
 
 func unknownSetting(name string) error {
-	if near, ok := nearest(name); ok {
+	if near, ok := own.nearest(name); ok {
 		if i := slices.IndexFunc(settings, func(s setting) bool { return s.name == near }); i >= 0 {
 			return fmt.Errorf("%w; did you mean %s?", ErrUnknown, settings[i].key())
 		}
@@ -124,7 +124,7 @@ func (c *Config) spins() bool { return c.Retries == Forever && c.Seconds == 0 }
 
 // byOption takes what the option takes.
 func byOption(name string) func(*draft) value {
-	return func(d *draft) value { return lookup(name).value(d) }
+	return func(d *draft) value { return own.lookup(name).value(d) }
 }
 
 // additionalValue takes none, too: while running there is no leaving it out.

@@ -29,7 +29,7 @@ func TestEveryOptionIsASetting(t *testing.T) {
 		position = i
 	}
 	for _, s := range settings {
-		if lookup(s.name).value == nil && s.name != "program" && s.name != "verbosity" {
+		if own.lookup(s.name).value == nil && s.name != "program" && s.name != "verbosity" {
 			t.Errorf("%s is no option", s.name)
 		}
 	}

@@ -35,18 +35,21 @@ none may be started, 2 for a usage error. See einhyrningsins(1).
 `
 
 // Usage returns the usage text, at most 80 columns wide.
-func Usage() string {
+func Usage() string { return own.usage() }
+
+// usage has a heading wherever another group of options begins.
+func (l dialect) usage() string {
 	var b strings.Builder
-	b.WriteString(usageHead)
-	for _, group := range groups {
-		b.WriteString("\n" + group + ":\n")
-		for _, o := range Options() {
-			if o.Group == group {
-				writeOption(&b, o)
-			}
+	b.WriteString(l.intro)
+	group := ""
+	for _, o := range l.options() {
+		if o.Group != group {
+			group = o.Group
+			b.WriteString("\n" + group + ":\n")
 		}
+		writeOption(&b, o)
 	}
-	b.WriteString(usageTail)
+	b.WriteString(l.outro)
 	return b.String()
 }
 

@@ -3,20 +3,38 @@
 package config
 
 import (
+	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/spf13/pflag"
 )
 
 func TestUsage(t *testing.T) {
-	usage := Usage()
+	checkUsage(t, Usage(), own)
+	checkUsage(t, EinhornUsage(), einhorn)
+	for _, heading := range groups {
+		if !strings.Contains(Usage(), "\n"+heading+":\n") {
+			t.Errorf("usage lacks the heading %q", heading)
+		}
+	}
+	if !strings.HasPrefix(EinhornUsage(), "## Usage\n") || strings.Count(EinhornUsage(), "\n"+einhornGroup+"\n") != 1 {
+		t.Errorf("einhorn's usage has other headings:\n%s", EinhornUsage())
+	}
+}
+
+func checkUsage(t *testing.T, usage string, l dialect) {
+	t.Helper()
 	for i, line := range strings.Split(usage, "\n") {
 		if len(line) > usageWidth || strings.TrimRight(line, " ") != line || strings.Contains(line, glue) {
 			t.Errorf("line %d does not fit: %q (%d bytes)", i+1, line, len(line))
 		}
 	}
 	words := strings.Join(strings.Fields(usage), " ")
-	for _, o := range Options() {
+	for _, o := range l.options() {
 		title := strings.TrimSpace(strings.Join(o.dashed(), ", ") + " " + o.Arg)
 		if strings.Count(words, title+" "+o.Help) != 1 {
 			t.Errorf("usage does not have %q with its help once", title)
@@ -25,17 +43,61 @@ func TestUsage(t *testing.T) {
 			t.Errorf("usage does not give the default of --%s", o.Name)
 		}
 	}
-	for _, heading := range groups {
-		if !strings.Contains(usage, "\n"+heading+":\n") {
-			t.Errorf("usage lacks the heading %q", heading)
+}
+
+var usageTitle = regexp.MustCompile(`(?m)^  (?:-(\w), |    )--([a-z0-9-]+)`)
+
+// TestUsageIsWhatIsAccepted: in both directions, and for each command line, the
+// usage text names exactly the options that are not refused as unknown.
+func TestUsageIsWhatIsAccepted(t *testing.T) {
+	candidates := []string{"usage", "config", "no-quiet", "daemon", "log-level", "plugin"}
+	for char := '!'; char < utf8.RuneSelf; char++ {
+		if char != '-' && char != '=' {
+			candidates = append(candidates, string(char))
+		}
+	}
+	for _, o := range append(Options(), EinhornOptions()...) {
+		candidates = append(candidates, o.Name)
+	}
+	for usage, l := range map[string]dialect{Usage(): own, EinhornUsage(): einhorn} {
+		var listed []string
+		for _, m := range usageTitle.FindAllStringSubmatch(usage, -1) {
+			listed = append(listed, m[2])
+			if m[1] != "" {
+				listed = append(listed, m[1])
+			}
+		}
+		for _, name := range append(candidates, listed...) {
+			word := "--" + name
+			if len(name) == 1 {
+				word = "-" + name
+			}
+			flags, err := l.flags(new(draft))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var unknown *pflag.NotExistError
+			known := !errors.As(flags.Parse([]string{word}), &unknown)
+			if known != slices.Contains(listed, name) {
+				t.Errorf("%s: %s is accepted: %v, and listed: %v", l.program, word, known, !known)
+			}
+		}
+		if len(listed) < 20 {
+			t.Errorf("%s: only %q are listed", l.program, listed)
 		}
 	}
 }
 
 // TestOptionList checks what the rest takes for granted of the list.
 func TestOptionList(t *testing.T) {
+	checkOptionList(t, own, groups)
+	checkOptionList(t, einhorn, []string{einhornGroup})
+}
+
+func checkOptionList(t *testing.T, l dialect, groups []string) {
+	t.Helper()
 	seen := map[string]bool{}
-	for _, o := range Options() {
+	for _, o := range l.options() {
 		for _, name := range o.dashed() {
 			if seen[name] {
 				t.Errorf("%s is there twice", name)
@@ -63,17 +125,25 @@ func TestOptionList(t *testing.T) {
 // TestExamples parses the command lines that the usage text shows.
 func TestExamples(t *testing.T) {
 	n := 0
-	for _, line := range strings.Split(Usage(), "\n") {
-		args, ok := strings.CutPrefix(line, "  einhyrningsins ")
-		if !ok {
+	for _, line := range strings.Split(Usage()+EinhornUsage(), "\n") {
+		words := strings.Fields(line)
+		var err error
+		switch {
+		case strings.Contains(line, "[OPTIONS]") || !strings.HasPrefix(line, "  "):
+			continue
+		case words[0] == own.program:
+			_, err = read(words[1:])
+		case words[0] == einhorn.program:
+			_, err = readEinhorn(words[1:], nil)
+		default:
 			continue
 		}
 		n++
-		if _, err := parseArgs(strings.Fields(args)); err != nil {
+		if err != nil {
 			t.Errorf("the example %q fails: %v", line, err)
 		}
 	}
-	if n < 2 {
+	if n < 3 {
 		t.Errorf("found %d examples", n)
 	}
 }
@@ -84,7 +154,7 @@ func TestNearest(t *testing.T) {
 		"socket_path": "socket-path", "ipv4": "ipv4-only", "frobnicate": "", "": "", "zz": "",
 		strings.Repeat("number", 100): "",
 	} {
-		if got, ok := nearest(in); got != want || ok != (want != "") {
+		if got, ok := own.nearest(in); got != want || ok != (want != "") {
 			t.Errorf("nearest(%q) = %q, %v; want %q", in, got, ok, want)
 		}
 	}

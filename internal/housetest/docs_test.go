@@ -96,7 +96,7 @@ var optionWord = regexp.MustCompile(`(?:^|[\s"'(|\x60])(--[a-z][a-z0-9-]+)`)
 // a document that lies.
 func TestDocsKnowTheOptions(t *testing.T) {
 	known := slices.Clone(otherOptions)
-	for _, o := range config.Options() {
+	for _, o := range append(config.Options(), config.EinhornOptions()...) {
 		known = append(known, "--"+o.Name)
 	}
 	named := 0

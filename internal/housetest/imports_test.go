@@ -30,7 +30,7 @@ var rooms = []room{
 	{"internal/version", nil, nil, "it is one string"},
 	{"internal/tmpdir", nil, []string{sys}, "daemon and ctl have to find the same directory; it knows neither"},
 	{"internal/logging", nil, []string{sys}, "keeper and master log alike; it knows neither, and no options: it takes its own"},
-	{"internal/config", []string{"internal/bind"}, []string{"github.com/google/shlex", "github.com/spf13/pflag", sys}, "options become plain data; what acts on them is elsewhere"},
+	{"internal/config", []string{"internal/bind", "internal/tmpdir"}, []string{"github.com/google/shlex", "github.com/spf13/pflag", sys}, "options become plain data; what acts on them is elsewhere"},
 	{"internal/control", []string{"internal/wire"}, []string{sys}, "it decides nothing: what a command means is the master's"},
 	{"internal/keeper", []string{"internal/bind", "internal/childenv", "internal/config", "internal/link", "internal/version"}, []string{sys}, "it decides nothing and parses nothing that a client sends, so that no client can bring it down"},
 	{"internal/master", []string{"internal/config", "internal/control", "internal/link", "internal/pool", "internal/version", "internal/wire"}, []string{sys}, "it owns no process and no socket: those are the keeper's, beyond the link"},
