@@ -258,8 +258,11 @@ func (c *Conn) deliver(pending []byte, fds []int) ([]byte, []int, error) {
 			return nil, fds, err
 		}
 		if fr.size == 0 {
-			if len(rest) == 0 {
+			switch len(rest) {
+			case 0:
 				return nil, fds, nil
+			case len(pending): // a long message is not copied once for each part of it
+				return pending, fds, nil
 			}
 			return append(pending[:0], rest...), fds, nil
 		}

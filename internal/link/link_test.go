@@ -39,7 +39,7 @@ func samples() []Message {
 		&Reload{}, &Quiesce{}, &Quiesced{}, &ReloadFailed{"r"}, &Client{[]byte(`{}`)}, &Luggage{[]byte(`{}`)}, &Handed{},
 		&Look{1}, &Looked{launch}, &LookFailed{1, "r"}, &Blind{"r"},
 		&LookAt{Program: bytes, Dir: bytes[0], Env: []EnvSource{{"p", true, true}}, Drop: []string{"A"}, ReexecAs: bytes, Einhorn: true},
-		&Saw{bytes, bytes, bytes[0], bytes[0], bytes[0]},
+		&Saw{bytes, bytes, bytes[0], bytes[0], bytes[0], true},
 	}
 }
 

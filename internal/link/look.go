@@ -47,6 +47,7 @@ type Saw struct {
 	Path      []byte   `json:"path"`      // of the program, as it was found
 	Resolved  []byte   `json:"resolved"`  // the same, absolute and without symbolic links
 	Directory []byte   `json:"directory"` // likewise
+	Script    bool     `json:"script"`    // an interpreter runs it, and wants its path
 }
 
 // Blind is its answer when it could not look.

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package look
+
+import (
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// openPlace opens a file or a directory as a place, open(2): whoever may
+// execute a program need not be allowed to read it.
+func openPlace(path string) (int, error) {
+	return unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+}
+
+func procFD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+// placeOf is the path of what is open, without symbolic links; otherwise where
+// there is no proc(5), or when it has no path any more.
+func placeOf(fd int, otherwise string) string {
+	path, err := os.Readlink(procFD(fd))
+	if err != nil {
+		return otherwise
+	}
+	if otherwise != "" {
+		var there, open unix.Stat_t
+		if unix.Stat(path, &there) != nil || unix.Fstat(fd, &open) != nil || there.Ino != open.Ino || there.Dev != open.Dev {
+			return otherwise
+		}
+	}
+	return path
+}
+
+// isScript tells whether the kernel would hand this file to an interpreter by
+// its path, execve(2). One that cannot be read could not be interpreted.
+func isScript(fd int, _ string) bool { return beginsAsScript(procFD(fd)) }

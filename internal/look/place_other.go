@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+//go:build !linux
+
+package look
+
+import "golang.org/x/sys/unix"
+
+func openPlace(path string) (int, error) {
+	return unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+}
+
+// placeOf has no way to ask for the path of what is open here.
+func placeOf(_ int, otherwise string) string { return otherwise }
+
+func isScript(_ int, path string) bool { return beginsAsScript(path) }
