@@ -10,11 +10,12 @@ import (
 
 // Call is one request and the way back to who made it. Its methods are for the
 // loop; none blocks, and all may be called after the client is gone. Each call
-// must be ended once, by Answer, AnswerAndClose, Fail or Done; what comes after
-// that is ignored.
+// must be ended once, by Answer, Fail, Done or one of their variants; what comes
+// after that is ignored.
 type Call struct {
 	wire.Request
-	Peer Peer
+	Peer    Peer
+	Dialect Dialect // of the request, and so of its answers
 
 	// Carried is what the loop of the master before this one noted with
 	// [Call.Carry]; nil for a request that is new to every loop.
@@ -35,20 +36,28 @@ func (c *Call) HasID() bool { return len(c.ID) > 0 }
 
 // Answer ends the call: message as a string, or with an id as a [wire.Reply]
 // that also holds data, unless it is nil.
-func (c *Call) Answer(message string, data any) { c.end(c.answer(message, data, false), false) }
+func (c *Call) Answer(message string, data any) {
+	c.end(c.Dialect.answer(c.ID, message, data, false), false)
+}
 
 // AnswerAndClose is Answer, after which nothing more is read and the
 // connection is closed as soon as all that is owed to it is sent.
-func (c *Call) AnswerAndClose(message string, data any) { c.end(c.answer(message, data, false), true) }
+func (c *Call) AnswerAndClose(message string, data any) {
+	c.end(c.Dialect.answer(c.ID, message, data, false), true)
+}
 
 // Fail ends the call with an error.
 func (c *Call) Fail(err *wire.Error) { c.FailWith(err, nil) }
 
 // FailWith is Fail with data beside the error, for a client with an id.
-func (c *Call) FailWith(err *wire.Error, data any) { c.end(failure(c.ID, err, data), false) }
+func (c *Call) FailWith(err *wire.Error, data any) { c.end(c.Dialect.failure(c.ID, err, data), false) }
 
 // Done ends a call to which nothing is owed.
 func (c *Call) Done() { c.end(nil, false) }
+
+// DoneAndClose is Done, after which nothing more is read and the connection is
+// closed as soon as all that is owed to it is sent.
+func (c *Call) DoneAndClose() { c.end(nil, true) }
 
 // Progress sends a line that says that more will follow. Without an id nothing
 // is sent, nor while the client is far behind in reading.
@@ -63,7 +72,7 @@ func (c *Call) Progress(message string, data any) {
 	if deaf {
 		return
 	}
-	line := c.answer(message, data, true)
+	line := c.Dialect.answer(c.ID, message, data, true)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.send(line)
@@ -107,21 +116,6 @@ func (c *Call) end(line []byte, last bool) {
 		k.srv.settleNow(k, uncounted)
 	}
 	k.srv.freed()
-}
-
-// answer is one line in the form that the client asked for.
-func (c *Call) answer(message string, data any, wait bool) []byte {
-	if !c.HasID() {
-		return wire.Encode(message)
-	}
-	return reply(wire.Reply{RequestID: c.ID, OK: true, Message: message, Wait: wait}, data)
-}
-
-func failure(id []byte, err *wire.Error, data any) []byte {
-	if len(id) == 0 {
-		return wire.Encode(err.Message)
-	}
-	return reply(wire.Reply{RequestID: id, Err: err}, data)
 }
 
 // reply is r with data as one line.

@@ -176,42 +176,32 @@ func (c *conn) take(line []byte, err error) bool {
 	}
 	c.touch()
 	if err != nil {
-		c.refuse(nil, wire.Errorf(wire.BadRequest, "cannot read request: longer than %d bytes", wire.MaxLine))
+		c.refuse(&Call{Dialect: dialectOf(line)}, wire.Errorf(wire.BadRequest, "cannot read request: longer than %d bytes", wire.MaxLine))
 		return true
 	}
-	call, id, werr := c.parse(line)
+	call, werr := c.parse(line)
 	if werr != nil {
-		c.refuse(id, werr)
+		c.refuse(call, werr)
 		return true
 	}
 	call.Peer = c.peer.current()
 	return c.deliver(call)
 }
 
-// parse makes a call of a line, or tells what is wrong, and to which id.
-func (c *conn) parse(line []byte) (call *Call, id []byte, err *wire.Error) {
-	if dialectOf(line) == dialectEinhorn {
-		return nil, nil, wire.Errorf(wire.BadRequest,
-			`cannot read request: einhorn's dialect is not supported yet; try JSON, as in {"command":"help"}`)
+// parse makes a call of a line. Beside an error it is good enough to be told.
+func (c *conn) parse(line []byte) (*Call, *wire.Error) {
+	dialect := dialectOf(line)
+	req, err := dialect.parse(line)
+	call := &Call{Request: req, Dialect: dialect, Peer: c.peer, conn: c, line: bytes.Clone(line), size: len(line)}
+	if err != nil {
+		return call, asWireError(err)
 	}
-	req, perr := wire.ParseRequest(line)
-	if perr != nil {
-		return nil, req.ID, asWireError(perr)
-	}
-	return &Call{Request: req, Peer: c.peer, conn: c, line: bytes.Clone(line), size: len(line)}, nil, nil
-}
-
-func asWireError(err error) *wire.Error {
-	var we *wire.Error
-	if errors.As(err, &we) {
-		return we
-	}
-	return wire.Errorf(wire.BadRequest, "%s", err)
+	return call, nil
 }
 
 // refuse answers a line that never becomes a call.
-func (c *conn) refuse(id []byte, err *wire.Error) {
-	line := failure(id, err, nil)
+func (c *conn) refuse(call *Call, err *wire.Error) {
+	line := call.Dialect.failure(call.ID, err, nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.send(line)

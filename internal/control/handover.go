@@ -157,9 +157,9 @@ func (c *conn) takeAgain() bool {
 
 // request hands a request over once more.
 func (c *conn) request(a againCall) bool {
-	call, id, err := c.parse(a.Line)
+	call, err := c.parse(a.Line)
 	if err != nil { // the master before us understood more
-		c.refuse(id, err)
+		c.refuse(call, err)
 		c.mu.Lock()
 		c.owed--
 		c.mu.Unlock()

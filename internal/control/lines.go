@@ -33,7 +33,8 @@ type lines struct {
 	scanned  int // no newline in buf[start:scanned]
 	end      int // of what was read
 	skipping bool
-	untold   bool // errLineTooLong is to be returned (again)
+	untold   bool                     // errLineTooLong is to be returned (again)
+	head     [len(documentStart)]byte // of the last line that was too long
 }
 
 // room returns where to read the next bytes to. It is never empty as long as
@@ -63,16 +64,16 @@ func (l *lines) added(n int) { l.end += n }
 
 // next returns the next line without its newline (LF or CRLF), valid until
 // room or rest is called; errLineTooLong once for a line that is too long, of
-// which nothing is kept; errNoLine when more has to be read.
+// which only the beginning is returned; errNoLine when more has to be read.
 func (l *lines) next() ([]byte, error) {
 	if l.untold {
 		l.untold = false
-		return nil, errLineTooLong
+		return l.head[:], errLineTooLong
 	}
 	for {
 		i := bytes.IndexByte(l.buf[l.scanned:l.end], '\n')
 		if i < 0 {
-			return nil, l.noNewline()
+			return l.noNewline()
 		}
 		line := l.buf[l.start : l.scanned+i]
 		l.before = l.start
@@ -95,17 +96,20 @@ func (l *lines) back(err error) {
 	l.start, l.scanned = l.before, l.before
 }
 
-func (l *lines) noNewline() error {
+func (l *lines) noNewline() ([]byte, error) {
 	l.scanned = l.end
 	tooLong := l.end-l.start >= wire.MaxLine
+	if tooLong && !l.skipping {
+		copy(l.head[:], l.buf[l.start:])
+	}
 	if l.skipping || tooLong {
 		l.start, l.scanned, l.end = 0, 0, 0
 	}
 	if l.skipping || !tooLong {
-		return errNoLine
+		return nil, errNoLine
 	}
 	l.skipping = true
-	return errLineTooLong
+	return l.head[:], errLineTooLong
 }
 
 // last returns what stands after the last newline when no more will come; nil
@@ -151,21 +155,4 @@ func giveBack(buf []byte) {
 	if len(buf) == chunkSize {
 		chunks.Put((*[chunkSize]byte)(buf))
 	}
-}
-
-// dialect is a way to talk on the control socket.
-type dialect int
-
-const (
-	dialectJSON    dialect = iota
-	dialectEinhorn         // YAML documents, one a line
-)
-
-// dialectOf tells whose line it is: one that begins a YAML document is
-// einhorn's, all else JSON.
-func dialectOf(line []byte) dialect {
-	if bytes.HasPrefix(line, []byte("---")) {
-		return dialectEinhorn
-	}
-	return dialectJSON
 }

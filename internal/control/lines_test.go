@@ -92,20 +92,6 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestDialect(t *testing.T) {
-	for line, want := range map[string]dialect{
-		`{"command":"inc"}`: dialectJSON,
-		"--- {}":            dialectEinhorn,
-		"---":               dialectEinhorn,
-		"--":                dialectJSON,
-		"":                  dialectJSON,
-	} {
-		if got := dialectOf([]byte(line)); got != want {
-			t.Errorf("dialectOf(%q) = %v, want %v", line, got, want)
-		}
-	}
-}
-
 // FuzzLines: however a stream is cut into reads, the same lines come out as
 // from cutting it whole. Runs of 'L' are blown up, to get at the limit.
 func FuzzLines(f *testing.F) {

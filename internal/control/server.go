@@ -16,7 +16,8 @@
 //     [Server.Arrived].
 //   - handover.go: the server stands still, and all connections go to the next
 //     master as they are; adopt.go: there they come in.
-//   - lines.go: bytes to lines, and whose dialect a line is.
+//   - lines.go: bytes to lines; dialect.go: whose they are, and the words for
+//     each.
 //   - peer.go: who is at the other end.
 //
 // The loop never waits for a client: each of its calls writes without blocking

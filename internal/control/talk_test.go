@@ -72,7 +72,6 @@ func TestRefusedLinesKeepTheConnection(t *testing.T) {
 		{`{"command":"inc","args":"2","id":"a"}`, `"a"`, `"args"`},
 		{`{"command":"worker:ack","pid":"x"}`, "", `"pid"`},
 		{`{"command":"x","id":{}}`, "", `"id"`},
-		{"---%0A:command: state", "", "not supported yet"},
 	} {
 		c.say(bad.line + "\n")
 		c.expectError(bad.id, bad.part)

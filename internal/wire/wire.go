@@ -80,6 +80,7 @@ type Request struct {
 	ID        json.RawMessage `json:"id,omitempty"`         // any JSON string or number; nil: answer in strings
 	PID       int             `json:"pid,omitempty"`        // worker:ack, worker:ping; 0: the sender's own
 	RequestID string          `json:"request_id,omitempty"` // worker:ping
+	User      string          `json:"user,omitempty"`       // ehlo, in einhorn's dialect only
 }
 
 // Reply is one answer to a request that had an id.
