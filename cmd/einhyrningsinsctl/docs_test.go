@@ -140,7 +140,7 @@ func TestManPageLint(t *testing.T) {
 	// Its exit status counts a reference to a page that isn't installed, too.
 	out, _ := exec.Command(mandoc, "-T", "lint", "-W", "style", manPage).CombinedOutput()
 	for line := range strings.Lines(string(out)) {
-		if !strings.Contains(line, "referenced manual not found: Xr einhyrningsins 1") {
+		if !strings.Contains(line, "referenced manual not found: Xr einh") {
 			t.Error(line)
 		}
 	}
