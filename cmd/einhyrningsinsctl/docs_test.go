@@ -17,6 +17,7 @@ import (
 
 var (
 	manPage       = filepath.Join("..", "..", "docs", "man", programName+".1")
+	einhornshPage = filepath.Join("..", "..", "docs", "man", einhornshName+".1")
 	completionDir = filepath.Join("..", "..", "contrib", "completion")
 )
 
@@ -132,20 +133,44 @@ func manOption(f *pflag.Flag) string {
 	return item
 }
 
+// TestEinhornshManPage compares the options of the other command line.
+func TestEinhornshManPage(t *testing.T) {
+	source, err := os.ReadFile(einhornshPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var items, want []string
+	for line := range strings.Lines(string(source)) {
+		if item, ok := strings.CutPrefix(strings.TrimSpace(line), ".It Fl "); ok {
+			items = append(items, "Fl "+item)
+		}
+	}
+	einhornshFlags().VisitAll(func(f *pflag.Flag) { want = append(want, manOption(f)) })
+	if diff := cmp.Diff(want, items); diff != "" {
+		t.Errorf("options and man page differ (-options +page):\n%s", diff)
+	}
+}
+
 func TestManPageLint(t *testing.T) {
+	for _, page := range []string{manPage, einhornshPage} {
+		lint(t, page)
+	}
+}
+
+func lint(t *testing.T, page string) {
 	mandoc, err := exec.LookPath("mandoc")
 	if err != nil {
 		t.Skip("no mandoc here")
 	}
 	// Its exit status counts a reference to a page that isn't installed, too.
-	out, _ := exec.Command(mandoc, "-T", "lint", "-W", "style", manPage).CombinedOutput()
+	out, _ := exec.Command(mandoc, "-T", "lint", "-W", "style", page).CombinedOutput()
 	for line := range strings.Lines(string(out)) {
 		if !strings.Contains(line, "referenced manual not found: Xr einh") {
 			t.Error(line)
 		}
 	}
-	if text, err := exec.Command(mandoc, "-T", "ascii", manPage).Output(); err != nil && len(text) == 0 {
-		t.Errorf("mandoc cannot show %s: %v", manPage, err)
+	if text, err := exec.Command(mandoc, "-T", "ascii", page).Output(); err != nil && len(text) == 0 {
+		t.Errorf("mandoc cannot show %s: %v", page, err)
 	}
 }
 
