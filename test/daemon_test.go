@@ -92,6 +92,8 @@ type start struct {
 	env    list
 	odd    list // words for tlaunch
 	stderr string
+	as     string // what it is called
+	sock   string // where it will answer without being told; "": it is told
 }
 
 func parseStart(ts *testscript.TestScript, args []string) (start, []string) {
@@ -101,10 +103,12 @@ func parseStart(ts *testscript.TestScript, args []string) (start, []string) {
 	flags.Var(&s.env, "env", "NAME=VALUE")
 	flags.Var(&s.odd, "odd", "a word for tlaunch")
 	flags.StringVar(&s.stderr, "stderr", "file", "file, broken (a pipe without a reader) or full")
+	flags.StringVar(&s.as, "as", "einhyrningsins", "the name it is called by")
+	flags.StringVar(&s.sock, "sock", "", "the control socket that it makes by itself")
 	if err := flags.Parse(args); err != nil {
 		ts.Fatalf("daemon: %v", err)
 	}
-	usage(ts, flags.NArg() >= 2, "daemon [-env NAME=VALUE] [-odd WORD] [-stderr file|broken|full] NAME ARG...")
+	usage(ts, flags.NArg() >= 2, "daemon [-env NAME=VALUE] [-odd WORD] [-stderr file|broken|full] [-as NAME] [-sock PATH] NAME ARG...")
 	return s, flags.Args()
 }
 
@@ -115,7 +119,13 @@ func cmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	d.sock = ts.MkAbs(d.name + ".sock")
 	d.log, d.out = ts.MkAbs(d.name+".log"), ts.MkAbs(d.name+".out")
 	d.mark = f.mark + "." + d.name
-	words := append([]string{filepath.Join(binaries, "einhyrningsins"), "-d", d.sock}, args[1:]...)
+	words := []string{filepath.Join(binaries, s.as)}
+	if s.sock == "" {
+		words = append(words, "-d", d.sock)
+	} else {
+		d.sock = ts.MkAbs(s.sock)
+	}
+	words = append(words, args[1:]...)
 	for i, word := range words {
 		if word == "--pidfile" && i+1 < len(words) {
 			d.pidfile = ts.MkAbs(words[i+1])
