@@ -59,6 +59,32 @@ func procFields(pid int) ([]string, error) {
 	return fields, nil
 }
 
+// niceness lists what the threads of a process have, each once, proc_pid_stat(5).
+func niceness(pid int) (list []string, err error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range threads {
+		tid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil {
+			return nil, err
+		}
+		fields, err := procFields(tid)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			continue // it has ended meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		if nice := fields[16]; !slices.Contains(list, nice) {
+			list = append(list, nice)
+		}
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
 // procState is one letter, or "" when there is no such process.
 func procState(pid int) (string, error) {
 	fields, err := procFields(pid)
@@ -134,7 +160,7 @@ func cmdNothingLeft(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdProc(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, len(args) == 2 && !neg, "proc status|env|limits|stat PROCESS")
+	usage(ts, len(args) == 2 && !neg, "proc status|env|limits|stat|nice|cmdline PROCESS")
 	pid := fixtureOf(ts).process(ts, args[1])
 	dir := fmt.Sprintf("/proc/%d/", pid)
 	switch args[0] {
@@ -152,6 +178,14 @@ func cmdProc(ts *testscript.TestScript, neg bool, args []string) {
 		fields, err := procFields(pid)
 		ts.Check(err)
 		fmt.Fprintf(ts.Stdout(), "ppid %s\npgid %s\npid %d\n", fields[1], fields[2], pid)
+	case "nice":
+		list, err := niceness(pid)
+		ts.Check(err)
+		fmt.Fprintln(ts.Stdout(), strings.Join(list, " "))
+	case "cmdline":
+		b, err := os.ReadFile(dir + args[0])
+		ts.Check(err)
+		fmt.Fprintf(ts.Stdout(), "%q\n", b)
 	default:
 		ts.Fatalf("cannot print %q of a process", args[0])
 	}

@@ -37,6 +37,7 @@ type workerPlan struct {
 	hold     string
 	child    bool
 	report   bool
+	onUSR2   string
 	uid      int
 }
 
@@ -56,6 +57,7 @@ func workerMain(args []string) int {
 	flags.StringVar(&p.hold, "hold", "", "drain until this file is there")
 	flags.BoolVar(&p.child, "child", false, "leave a child in the process group")
 	flags.BoolVar(&p.report, "report", false, "say which signals come")
+	flags.StringVar(&p.onUSR2, "on-usr2", "", "make this file when USR2 comes")
 	flags.IntVar(&p.uid, "uid", 0, "become this user before the ACK")
 	if err := flags.Parse(args); err != nil {
 		return 2
@@ -66,6 +68,9 @@ func workerMain(args []string) int {
 	}
 	if p.report {
 		report()
+	}
+	if p.onUSR2 != "" {
+		go p.noteUSR2()
 	}
 	<-time.After(p.boot)
 	if err := p.serve(); err != nil {
@@ -105,6 +110,15 @@ func report() {
 			say("got %s", unix.SignalName(s.(syscall.Signal)))
 		}
 	}()
+}
+
+func (p *workerPlan) noteUSR2() {
+	got := make(chan os.Signal, 1)
+	signal.Notify(got, syscall.SIGUSR2)
+	<-got
+	if err := os.WriteFile(p.onUSR2, nil, 0o666); err != nil {
+		say("cannot note USR2: %v", err)
+	}
 }
 
 func (p *workerPlan) serve() error {

@@ -23,6 +23,7 @@ const (
 )
 
 func main() {
+	takeArgs()
 	if os.Args[0] == keeper.MasterName {
 		os.Exit(runMaster())
 	}
@@ -49,6 +50,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	log := newLog(cfg, "keeper")
 	for _, warning := range cfg.Warnings {
 		log.Logger().Warn(warning)
+	}
+	if cfg.CommandName != "" {
+		showName(line.name + ": " + cfg.CommandName)
 	}
 	status, err := keeper.Run(cfg, path, log, ignored)
 	if err != nil {

@@ -113,6 +113,7 @@ func (k *keeper) reap() {
 			k.reapWorker(c)
 		case pid == k.master.pid:
 			k.masterEnded(k.sys.reap(pid))
+		case k.reniceEnded(pid):
 		case k.spawner.busy():
 			// It may be the child of the spawn that has not answered yet, whose
 			// spawned must come first. It stays where it is until the answer,
@@ -129,6 +130,11 @@ func (k *keeper) reapKnown() {
 	for _, c := range k.table.all() {
 		if c.running() && k.sys.hasEnded(c.PID) {
 			k.reapWorker(c)
+		}
+	}
+	for pid := range k.renicing {
+		if k.sys.hasEnded(pid) {
+			k.reniceEnded(pid)
 		}
 	}
 	if k.master.pid != 0 && k.sys.hasEnded(k.master.pid) {

@@ -18,8 +18,9 @@ import (
 // beside it, which says whose it is. The master accepts; the listener stays
 // ours, so that what waits in its backlog outlives a master.
 type controlSocket struct {
-	path string
-	lock *os.File
+	path     string
+	lockPath string
+	lock     *os.File
 	bound
 }
 
@@ -44,9 +45,13 @@ func (d deadKeeper) hint() error {
 }
 
 // lockControlSocket makes sure that the path is ours alone to use. It comes
-// first of all: it also knows which keeper was here before.
-func lockControlSocket(path string) (*controlSocket, deadKeeper, error) {
-	c := &controlSocket{path: path, bound: bound{fd: -1}}
+// first of all: it also knows which keeper was here before. lockPath is the
+// lock file's; "" is beside the socket.
+func lockControlSocket(path, lockPath string) (*controlSocket, deadKeeper, error) {
+	if lockPath == "" {
+		lockPath = path + ".lock"
+	}
+	c := &controlSocket{path: path, lockPath: lockPath, bound: bound{fd: -1}}
 	dead, err := c.takeLock()
 	return c, dead, err
 }
@@ -69,20 +74,26 @@ func (c *controlSocket) open() error {
 }
 
 func (c *controlSocket) takeLock() (deadKeeper, error) {
-	name := c.path + ".lock"
+	name, other := c.lockPath, "-d"
+	if name != c.path+".lock" {
+		other = "--lockfile"
+	}
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return deadKeeper{}, fmt.Errorf("cannot open lock file %s: %w", name, rootCause(err))
 	}
 	if err := checkLockFile(f); err != nil {
 		f.Close()
-		return deadKeeper{}, fmt.Errorf("cannot use lock file %s: %w; remove it or choose another path with -d", name, err)
+		return deadKeeper{}, fmt.Errorf("cannot use lock file %s: %w; remove it or choose another path with %s", name, err, other)
 	}
 	holder := readPID(f)
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
 		if err != unix.EWOULDBLOCK {
 			return deadKeeper{}, fmt.Errorf("cannot lock %s: %w", name, err)
+		}
+		if other != "-d" {
+			return deadKeeper{}, fmt.Errorf("cannot lock %s: keeper %d has it; stop that or choose another path with %s", name, holder, other)
 		}
 		return deadKeeper{}, fmt.Errorf("cannot use control socket %s: keeper %d is running there; stop it or choose another path with -d", c.path, holder)
 	}

@@ -79,7 +79,7 @@ func newTestKeeper(t *testing.T) *testKeeper {
 	cfg := &config.Config{Program: []string{"p"}, KillTimeout: 10 * time.Second, SocketPath: filepath.Join(dir, "s")}
 	k := &keeper{
 		cfg: cfg, sys: sys, log: slog.New(slog.NewTextHandler(io.Discard, nil)), setLevel: func(slog.Level) {},
-		table: newTable(), caught: map[syscall.Signal]*caughtSignal{},
+		table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
 		spawner: spawner{jobs: make(chan job), answers: make(chan answer)},
 		worker:  process{path: "/p", argv: []string{"p"}},
 	}
@@ -89,7 +89,7 @@ func newTestKeeper(t *testing.T) *testKeeper {
 		t.Fatal(err)
 	}
 	k.devNull = null
-	control, _, err := lockControlSocket(cfg.SocketPath)
+	control, _, err := lockControlSocket(cfg.SocketPath, "")
 	if err == nil {
 		err = control.open()
 	}

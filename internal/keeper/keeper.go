@@ -52,6 +52,7 @@ type keeper struct {
 	ints     int           // INTs caught since the start
 	stopAt   time.Duration // when the last stop signal was caught; 0: none ever
 	noSpawns bool
+	renicing map[int]*renicing // commands under way, by their pids
 
 	alone  *alone   // we stop everything ourselves
 	ending *ending  // the last thing to do
@@ -135,6 +136,7 @@ func (k *keeper) nextDeadline() (time.Duration, bool) {
 		}
 	}
 	earlier(k.master.abandonAt)
+	earlier(k.reniceBy())
 	switch {
 	case k.ending != nil:
 		earlier(k.ending.by)
@@ -153,6 +155,7 @@ func (k *keeper) deadlines() {
 	k.catchUp()
 	now := k.sys.now()
 	due := func(t time.Duration) bool { return t > 0 && t <= now }
+	k.killRenicing()
 	switch {
 	case due(k.master.abandonAt):
 		k.abandonLink()

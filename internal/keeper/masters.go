@@ -117,11 +117,19 @@ func (k *keeper) startMaster() {
 	}
 	k.spawner.wantFirst(job{process: process{
 		path:    path,
-		argv:    []string{MasterName},
+		argv:    k.masterArgs(),
 		env:     os.Environ(),
 		files:   []uintptr{k.devNull.Fd(), 1, 2, theirs.Fd()},
 		blocked: handled,
 	}})
+}
+
+// masterArgs are the command line of a master, for ps.
+func (k *keeper) masterArgs() []string {
+	if k.cfg.CommandName == "" {
+		return []string{MasterName}
+	}
+	return []string{MasterName, k.cfg.CommandName}
 }
 
 func (k *keeper) masterStarted(a answer) {
@@ -170,12 +178,18 @@ func (k *keeper) masterEnded(status syscall.WaitStatus) {
 	}
 	switch {
 	case m.killed:
-	case status.Signaled():
-		m.lastWord = "signal: " + status.Signal().String()
 	default:
-		m.lastWord = fmt.Sprintf("exit status %d", status.ExitStatus())
+		m.lastWord = endOf(status)
 	}
 	k.masterGone()
+}
+
+// endOf says how a process has ended.
+func endOf(status syscall.WaitStatus) string {
+	if status.Signaled() {
+		return "signal: " + status.Signal().String()
+	}
+	return fmt.Sprintf("exit status %d", status.ExitStatus())
 }
 
 // abandonLink gives up a link whose master was reaped and whose end does not

@@ -93,19 +93,22 @@ func (k *keeper) answered(a answer) {
 	switch {
 	case a.job.renew != "":
 		k.renewed(a)
+	case a.job.renice != nil:
+		k.reniceStarted(a)
 	case a.job.serial == 0:
 		k.masterStarted(a)
 	case a.err != nil:
 		c := k.table.bySerial[a.job.serial]
 		k.table.failed(c, k.spawnFailure(c.Serial, a.err))
-		k.aloneProgress()
 	default:
 		c := k.table.bySerial[a.job.serial]
 		k.table.started(c, a.pid, a.at)
+		k.niceWorker(c)
 		if k.noSpawns {
 			k.signal(c, syscall.SIGKILL, true, link.LevelKill)
 		}
 	}
+	k.aloneProgress() // it may have waited for just this answer
 }
 
 // stopSpawning is for good: what was ordered and not begun is answered as

@@ -15,6 +15,7 @@ type job struct {
 	serial  uint64 // of the worker, or 0
 	process process
 	renew   string // path of the control socket to bind anew
+	renice  *child // the worker that the process is to give its niceness
 }
 
 // answer is what became of a job.
@@ -27,25 +28,41 @@ type answer struct {
 	bound bound // of a job to renew
 }
 
-// spawner is the loop's side of the one thread that forks.
+// spawner is the loop's side of the one thread that forks. Where workers have a
+// niceness of their own they come from a second one, and still nothing is done
+// on both at a time.
 type spawner struct {
 	queue    []job
 	inFlight int // handed over and not answered: 0 or 1
 	jobs     chan job
+	workers  chan job // nil: jobs takes workers, too
 	answers  chan answer
 }
 
-func newSpawner(sys system) spawner {
+// newSpawner starts the threads. After an error workers have the niceness that
+// this process has.
+func newSpawner(sys system, nice *int) (spawner, error) {
 	s := spawner{jobs: make(chan job), answers: make(chan answer)}
-	go s.serve(sys)
-	return s
+	if nice == nil || !threadsAreNice {
+		go s.serve(sys, s.jobs)
+		return s, nil
+	}
+	s.workers = make(chan job)
+	niced := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		niced <- niceThread(*nice)
+		s.serve(sys, s.workers)
+	}()
+	go s.serve(sys, s.jobs)
+	return s, <-niced
 }
 
 // serve keeps its thread for ever: the signal mask that it sets, and the
 // parent-death signal of children, belong to a thread.
-func (s spawner) serve(sys system) {
+func (s spawner) serve(sys system, jobs <-chan job) {
 	runtime.LockOSThread()
-	for j := range s.jobs {
+	for j := range jobs {
 		a := answer{job: j}
 		if j.renew != "" {
 			a.bound, a.err = rebindControl(j.renew)
@@ -82,7 +99,10 @@ func (s *spawner) next() (chan<- job, job) {
 	if len(s.queue) == 0 || s.inFlight > 0 {
 		return nil, job{}
 	}
-	return s.jobs, s.queue[0]
+	if j := s.queue[0]; j.serial == 0 || s.workers == nil {
+		return s.jobs, j
+	}
+	return s.workers, s.queue[0]
 }
 
 func (s *spawner) handedOver() {

@@ -79,7 +79,7 @@ type Log interface {
 func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int, error) {
 	k := &keeper{
 		cfg: cfg, sys: realSystem{}, log: log.Logger(), setLevel: log.SetLevel,
-		started: time.Now(), table: newTable(), caught: map[syscall.Signal]*caughtSignal{},
+		started: time.Now(), table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
 		events: eventsIn{
 			child: make(chan os.Signal, 1), stop: make(chan os.Signal, 16),
 			other: make(chan os.Signal, 16), ignored: ignored,
@@ -88,8 +88,12 @@ func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int,
 	if err := k.prepare(path); err != nil {
 		return exitFailed, err
 	}
+	k.niceSelf()
 	reserveThreads()
-	k.spawner = newSpawner(k.sys)
+	var err error
+	if k.spawner, err = newSpawner(k.sys, k.spawnThreadNice()); err != nil {
+		k.log.Warn("cannot set the niceness of workers", "nice", *cfg.Nice.Worker, "error", err)
+	}
 	code, reason := k.run()
 	k.control.close()
 	if cfg.PidFile != "" {
@@ -106,11 +110,14 @@ func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int,
 
 // prepare makes all that a first master needs, or leaves nothing behind.
 func (k *keeper) prepare(path string) (err error) {
+	if k.cfg.KillChildren && !hasDeathSignal {
+		return errors.New("cannot use --kill-children-on-exit: this system tells no process that its parent died; leave the option out")
+	}
 	k.devNull, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("cannot open %s: %w", os.DevNull, err)
 	}
-	control, dead, err := lockControlSocket(k.cfg.SocketPath)
+	control, dead, err := lockControlSocket(k.cfg.SocketPath, k.cfg.LockFile)
 	if err != nil {
 		return err
 	}
@@ -148,6 +155,9 @@ func (k *keeper) describe(path string, sockets []*bind.Socket) error {
 		argv:  k.cfg.Program,
 		env:   contract.Base(os.Environ(), k.cfg.DropEnvVars),
 		files: []uintptr{k.devNull.Fd(), 1, 2},
+	}
+	if k.cfg.KillChildren {
+		k.worker.orphan = syscall.SIGUSR2 // einhorn's, whatever the graceful signal is
 	}
 	raw, err := json.Marshal(k.cfg)
 	if err != nil {

@@ -34,6 +34,7 @@ type process struct {
 	env     []string
 	files   []uintptr // fd 0 and up
 	blocked []syscall.Signal
+	orphan  syscall.Signal // what it gets when we die; 0: nothing
 }
 
 // realSystem is the real one; ended and hasEnded differ by platform.
@@ -44,11 +45,9 @@ func (realSystem) now() time.Duration { return link.Now() }
 func (realSystem) start(p process) (int, error) {
 	restore := setSignalMask(p.blocked)
 	defer restore()
-	return syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{
-		Env:   p.env,
-		Files: p.files,
-		Sys:   &syscall.SysProcAttr{Setpgid: true},
-	})
+	attr := &syscall.SysProcAttr{Setpgid: true}
+	setDeathSignal(attr, p.orphan)
+	return syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{Env: p.env, Files: p.files, Sys: attr})
 }
 
 func (realSystem) kill(pid int, sig syscall.Signal, group bool) error {

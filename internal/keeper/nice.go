@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// reniceTimeout is how long the operator's command may take.
+const reniceTimeout = 10 * time.Second
+
+// renicing is one run of the operator's command for a worker.
+type renicing struct {
+	worker *child
+	by     time.Duration // when it must have ended; 0: it was killed
+}
+
+// niceSelf gives the keeper its niceness, and so its masters, which inherit
+// it. It comes before the threads that fork. What fails is a warning, as with
+// einhorn.
+func (k *keeper) niceSelf() {
+	n := k.cfg.Nice
+	if n.Master == nil {
+		return
+	}
+	err := error(nil)
+	if n.Renice == "" {
+		err = niceProcess(*n.Master)
+	} else {
+		err = k.runRenice(reniceAll(n.Renice, *n.Master))
+	}
+	if err != nil {
+		k.log.Warn("cannot set the niceness of keeper and masters", "nice", *n.Master, "error", err)
+	}
+}
+
+// runRenice waits for the operator's command: nothing else is to be done yet.
+func (k *keeper) runRenice(script string) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	pid, err := k.sys.start(k.renicer(script))
+	if err != nil {
+		return fmt.Errorf("cannot run %s: %w", shell, err)
+	}
+	late := time.AfterFunc(reniceTimeout, func() { _ = k.sys.kill(pid, syscall.SIGKILL, true) })
+	defer late.Stop()
+	var status syscall.WaitStatus
+	for {
+		if _, err = syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
+			break
+		}
+	}
+	if err == nil && status != 0 {
+		err = fmt.Errorf("%s: %s", script, endOf(status))
+	}
+	return err
+}
+
+// renicer is the process that runs the operator's command. What it prints is
+// not for the log, what it complains of is.
+func (k *keeper) renicer(script string) process {
+	return process{
+		path: shell, argv: []string{shell, "-c", script}, env: os.Environ(),
+		files: []uintptr{k.devNull.Fd(), k.devNull.Fd(), 2},
+	}
+}
+
+const shell = "/bin/sh"
+
+// reniceOne is the command for one process, called as einhorn calls it: the
+// operator's words are the shell's to split.
+func reniceOne(command string, nice int, pid string) string {
+	return strings.Join([]string{command, strconv.Itoa(nice), "-p", pid}, " ")
+}
+
+// spawnThreadNice is the niceness that the thread needs from which workers are
+// forked; nil: none of its own.
+func (k *keeper) spawnThreadNice() *int {
+	if k.cfg.Nice.Renice != "" {
+		return nil
+	}
+	return k.cfg.Nice.Worker
+}
+
+// niceWorker gives a worker that was just started its niceness, where that it
+// inherited is not the one already.
+func (k *keeper) niceWorker(c *child) {
+	n := k.cfg.Nice
+	switch {
+	case n.Worker == nil:
+	case n.Renice != "":
+		script := reniceOne(n.Renice, *n.Worker, strconv.Itoa(c.PID))
+		k.spawner.wantFirst(job{renice: c, process: k.renicer(script)})
+	case !threadsAreNice:
+		if err := niceGroup(c.PID, *n.Worker); err != nil {
+			k.log.Warn("cannot set the niceness of a worker", "pid", c.PID, "nice", *n.Worker, "error", err)
+		}
+	}
+}
+
+func (k *keeper) reniceStarted(a answer) {
+	if a.err != nil {
+		k.log.Warn("cannot run the renice command", "pid", a.job.renice.PID, "error", a.err)
+		return
+	}
+	k.renicing[a.pid] = &renicing{worker: a.job.renice, by: k.sys.now() + reniceTimeout}
+}
+
+// reniceEnded reaps a renice command, and tells whether it was one.
+func (k *keeper) reniceEnded(pid int) bool {
+	r := k.renicing[pid]
+	if r == nil {
+		return false
+	}
+	delete(k.renicing, pid)
+	if status := k.sys.reap(pid); status != 0 && r.worker.running() {
+		k.log.Warn("the renice command failed", "worker", r.worker.PID, "nice", *k.cfg.Nice.Worker, "how", endOf(status), "hung", r.by == 0)
+	}
+	return true
+}
+
+// reniceBy is when the first of them must have ended; 0: none runs.
+func (k *keeper) reniceBy() (by time.Duration) {
+	for _, r := range k.renicing {
+		if r.by != 0 && (by == 0 || r.by < by) {
+			by = r.by
+		}
+	}
+	return by
+}
+
+// killRenicing ends those that have taken too long.
+func (k *keeper) killRenicing() {
+	for pid, r := range k.renicing {
+		if r.by != 0 && r.by <= k.sys.now() {
+			r.by = 0
+			_ = k.sys.kill(pid, syscall.SIGKILL, true)
+		}
+	}
+}
