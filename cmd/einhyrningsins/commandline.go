@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/look"
 	"einhyrningsins/internal/version"
 )
 
@@ -35,7 +36,7 @@ var (
 // answer does what a command line asks for that runs no program, and returns
 // the exit status.
 func (l commandLine) answer(err error, stdout, stderr io.Writer) int {
-	var look *config.AskedToLook
+	var asked *config.AskedToLook
 	switch {
 	case errors.Is(err, config.ErrHelp), errors.Is(err, config.ErrNoProgram):
 		fmt.Fprint(stdout, l.usage())
@@ -45,8 +46,8 @@ func (l commandLine) answer(err error, stdout, stderr io.Writer) int {
 		return statusOK
 	case errors.Is(err, config.ErrChecked):
 		return statusOK
-	case errors.As(err, &look):
-		return l.complain(stderr, fmt.Errorf("cannot use --with-state-fd %d: it is for the command of --reexec-as only", look.FD))
+	case errors.As(err, &asked):
+		return look.Arrived(asked.FD, asked.Program)
 	}
 	return l.complain(stderr, err)
 }

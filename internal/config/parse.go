@@ -3,6 +3,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"einhyrningsins/internal/bind"
@@ -55,6 +56,9 @@ func Parse(args, environ []string) (*Config, error) {
 // or a wrapper makes of PATH shows only when they are read.
 func (c *Config) checkProgram(path string) error {
 	name := c.Program[0]
+	if !c.DropUpgraded && slices.Contains(c.DropEnvVars, "PATH") {
+		path = defaultPath
+	}
 	switch {
 	case strings.Contains(name, "/"):
 		name = inDir(c.Dir, name)

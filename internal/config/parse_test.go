@@ -325,7 +325,7 @@ func TestParseLooksForProgram(t *testing.T) {
 	for line, want := range map[string]error{
 		"--upgrade-check prog": ErrChecked, "--upgrade-check gorp": ErrUsage, "--upgrade-check": ErrUsage,
 		"--chdir " + dir + " ./prog": nil, "--chdir / ./prog": ErrUsage, "--chdir " + dir + " --env-file /f gorp": nil,
-		"--env-file /f ./gorp": ErrUsage, "--env-file /f --": ErrUsage,
+		"--drop-env-var PATH prog": ErrUsage, "--drop-env-var PATH sh": nil, "--env-file /f ./gorp": ErrUsage, "--env-file /f --": ErrUsage,
 	} {
 		if _, err := Parse(strings.Fields(line), env); !errors.Is(err, want) {
 			t.Errorf("%q: %v; want %v", line, err, want)
