@@ -46,7 +46,7 @@ var settings = []setting{
 	{"ipv6-only", func(c *Config) string { return strconv.FormatBool(c.Family == bind.IPv6Only) }, nil},
 	{"backlog", func(c *Config) string { return unless(c.Backlog, 0, "") }, nil},
 	{"ack-mode", ackMode, nil},
-	{"ack-timeout", func(c *Config) string { return c.AckTimeout.String() }, byOption("ack-timeout")},
+	{"ack-timeout", func(c *Config) string { return c.AckTimeout.String() }, ackTimeoutValue},
 	{"upgrade", func(c *Config) string { return map[bool]string{false: "smooth", true: "fleet"}[c.UpgradeFleet] }, nil},
 	{"max-unacked", func(c *Config) string { return strconv.Itoa(c.MaxUnacked) }, byOption("max-unacked")},
 	{"max-upgrade-additional", func(c *Config) string { return unless(c.MaxUpgradeAdditional, NoLimit, "none") }, additionalValue},
@@ -125,6 +125,15 @@ func (c *Config) spins() bool { return c.Retries == Forever && c.Seconds == 0 }
 // byOption takes what the option takes.
 func byOption(name string) func(*draft) value {
 	return func(d *draft) value { return own.lookup(name).value(d) }
+}
+
+// ackTimeoutValue takes 0, too, where einhorn's command line was read: there is
+// none then.
+func ackTimeoutValue(d *draft) value {
+	if d.cfg.Einhorn {
+		return durationValue(&d.cfg.AckTimeout, 0)
+	}
+	return byOption("ack-timeout")(d)
 }
 
 // additionalValue takes none, too: while running there is no leaving it out.

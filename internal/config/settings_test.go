@@ -5,6 +5,7 @@ package config
 import (
 	"errors"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -128,6 +129,21 @@ func TestSetRefuses(t *testing.T) {
 	}
 	if c.Number != before.Number || c.Seconds != before.Seconds || c.KillTimeout != before.KillTimeout {
 		t.Errorf("something has changed: %+v", c)
+	}
+}
+
+func TestEinhornsSettingsReadBack(t *testing.T) {
+	c, err := ParseEinhorn([]string{"-m", "manual", "sleep", "1"}, os.Environ())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range c.Settings() {
+		if !s.Changeable {
+			continue
+		}
+		if from, to, err := c.Set(s.Key, s.Value); err != nil || from != to || to != s.Value {
+			t.Errorf("%s=%s does not read back: %q, %q, %v", s.Key, s.Value, from, to, err)
+		}
 	}
 }
 

@@ -66,6 +66,30 @@ func TestEveryKindRoundTrips(t *testing.T) {
 	}
 }
 
+// TestNothingStaysNothing: a master must tell what was never saved from what was.
+func TestNothingStaysNothing(t *testing.T) {
+	for _, m := range []Message{&Hello{}, &Child{}} {
+		b, err := appendFrame(nil, m, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := cutFrame(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch m := f.msg.(type) {
+		case *Hello:
+			if m.Saved != nil || m.Settings != nil {
+				t.Errorf("what was never saved came as %s and %s", m.Saved, m.Settings)
+			}
+		case *Child:
+			if m.Saved != nil {
+				t.Errorf("what was never saved came as %s", m.Saved)
+			}
+		}
+	}
+}
+
 func FuzzCutFrame(f *testing.F) {
 	for _, m := range samples() {
 		b, _ := appendFrame(nil, m, 1)

@@ -44,12 +44,12 @@ type Hello struct {
 	NextSerial uint64          `json:"next_serial"` // of the next Spawn
 	Signals    map[int]int     `json:"signals"`     // caught and not yet forgotten: number → how often
 	Children   int             `json:"children"`
-	Saved      json.RawMessage `json:"saved"`    // the pool as last saved; nil: none
-	Rebuild    string          `json:"rebuild"`  // not "": why Saved must not be relied upon
-	Masters    int             `json:"masters"`  // how many masters there were before this one
-	Reload     bool            `json:"reload"`   // the master before this one lives and has handed over
-	Settings   json.RawMessage `json:"settings"` // changed while running, as last told; nil: none
-	Launches   []Launch        `json:"launches"` // by generation
+	Saved      json.RawMessage `json:"saved,omitempty"`    // the pool as last saved; nil: none
+	Rebuild    string          `json:"rebuild"`            // not "": why Saved must not be relied upon
+	Masters    int             `json:"masters"`            // how many masters there were before this one
+	Reload     bool            `json:"reload"`             // the master before this one lives and has handed over
+	Settings   json.RawMessage `json:"settings,omitempty"` // changed while running, as last told; nil: none
+	Launches   []Launch        `json:"launches"`           // by generation
 }
 
 // Launch is what the workers of one generation are started from.
@@ -81,7 +81,7 @@ type Child struct {
 	Level      Level           `json:"level"`       // the strongest it was sent
 	SignalAt   time.Duration   `json:"signal_at"`   // when Level was reached
 	LastSignal int             `json:"last_signal"` // of any kind; 0: none
-	Saved      json.RawMessage `json:"saved"`
+	Saved      json.RawMessage `json:"saved,omitempty"`
 	Exit       *Exited         `json:"exit"`
 	Failed     *SpawnFailed    `json:"failed"`
 	Channel    bool            `json:"channel"` // our end of its EINHORN_SOCK_FD comes along as a descriptor
