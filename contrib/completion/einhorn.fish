@@ -42,7 +42,7 @@ complete -c einhorn -n __einhorn_at_options -l gc-before-fork -d 'Accepted, and 
 complete -c einhorn -n __einhorn_at_options -l nice -x -d 'Our niceness, and that of workers; RENICE_CMD sets them instead of the system call'
 complete -c einhorn -n __einhorn_at_options -l max-unacked -x -d 'How many workers a smooth upgrade starts before they are ready'
 complete -c einhorn -n __einhorn_at_options -l max-upgrade-additional -x -d 'How many processes more than --number a smooth upgrade may run; 0 counts as 1'
-complete -c einhorn -n __einhorn_at_options -s t -l signal-timeout -x -d 'How long after the graceful signal a worker gets KILL, with no TERM between'
+complete -c einhorn -n __einhorn_at_options -s t -l signal-timeout -x -d 'How long after the graceful signal, or TERM, a worker gets KILL'
 complete -c einhorn -n __einhorn_at_options -l with-state-fd -x -d 'Given by ourselves to the command of --reexec-as, which passes it on'
 complete -c einhorn -n __einhorn_at_options -l upgrade-check -d 'Exit with status 0'
 complete -c einhorn -n __einhorn_at_options -l version -d 'Print the version and exit'

@@ -24,7 +24,7 @@ _arguments -s -S : \
     '(--nice)'--nice='[Our niceness, and that of workers; RENICE_CMD sets them instead of the system call]:MASTER\[\:WORKER\[\:RENICE_CMD\]\]: ' \
     '(--max-unacked)'--max-unacked='[How many workers a smooth upgrade starts before they are ready]:COUNT: ' \
     '(--max-upgrade-additional)'--max-upgrade-additional='[How many processes more than --number a smooth upgrade may run; 0 counts as 1]:COUNT: ' \
-    '(-t --signal-timeout)'{-t+,--signal-timeout=}'[How long after the graceful signal a worker gets KILL, with no TERM between]:SECONDS: ' \
+    '(-t --signal-timeout)'{-t+,--signal-timeout=}'[How long after the graceful signal, or TERM, a worker gets KILL]:SECONDS: ' \
     '(--with-state-fd)'--with-state-fd='[Given by ourselves to the command of --reexec-as, which passes it on]:FD: ' \
     '(--upgrade-check)'--upgrade-check'[Exit with status 0]' \
     '(--version)'--version'[Print the version and exit]' \

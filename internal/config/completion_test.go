@@ -101,7 +101,6 @@ func TestBashCompletes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	script, _ := Completion("einhyrningsins", "bash")
 	for line, want := range map[string]string{
 		"--upgrade-":                     "--upgrade-check --upgrade-retries",
 		"--upgrade f":                    "fleet",
@@ -119,11 +118,22 @@ func TestBashCompletes(t *testing.T) {
 		"-n4 -v -d /x server-o":          "server-one",
 		"server-one --ver":               "",
 		"-r 1 server-one -n 4 --upgrade": "",
+		"einhorn -m m":                   "manual",
+		"einhorn -m manual server-t":     "server-two",
+		"einhorn --with":                 "--with-state-fd",
+		"einhorn --drain":                "",
 	} {
-		words := strings.Split("einhyrningsins "+line, " ")
+		words := strings.Split(line, " ")
+		if words[0] != einhorn.program {
+			words = append([]string{own.program}, words...)
+		}
+		script, err := Completion(words[0], "bash")
+		if err != nil {
+			t.Fatal(err)
+		}
 		cmd := exec.Command(bash, append([]string{"--norc", "-c", script + `
 			COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-			_einhyrningsins
+			_` + words[0] + `
 			printf '%s\n' "${COMPREPLY[@]}"`, "bash"}, words...)...)
 		cmd.Env = []string{"PATH=" + dir}
 		cmd.Dir = dir

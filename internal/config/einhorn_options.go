@@ -139,7 +139,7 @@ func einhornUpgrades() []Option {
 		},
 		{
 			Name: "signal-timeout", Short: "t", Arg: "SECONDS", Unset: "none", Group: g, Example: "30",
-			Help:  "How long after the graceful signal a worker gets KILL, with no TERM between",
+			Help:  "How long after the graceful signal, or TERM, a worker gets KILL",
 			value: func(d *draft) value { return floatValue(durationValue(&d.cfg.SignalTimeout, 0)) },
 		},
 	}

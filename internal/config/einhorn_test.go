@@ -22,7 +22,7 @@ func einhornDefaults(tmp string) Config {
 		Program: []string{"prog"}, Number: 1, Backlog: 100,
 		AckTime: time.Second, Retries: Forever, UpgradeRetries: 3,
 		Seconds: time.Second, MaxUnacked: runtime.NumCPU(), MaxUpgradeAdditional: NoLimit,
-		GracefulSignal: int(syscall.SIGUSR2), KillTimeout: 10 * time.Second,
+		GracefulSignal: int(syscall.SIGUSR2), KillTimeout: MaxDuration,
 		SocketPath: tmp + "/einhorn.sock", PidFile: tmp + "/einhorn.pid", LockFile: tmp + "/einhorn.lock",
 		LogFormat: "text", Einhorn: true, DropUpgraded: true,
 	}
@@ -68,7 +68,7 @@ var einhornAccepts = map[string]func(*Config){
 	"--max-unacked 2":                   func(c *Config) { c.MaxUnacked = 2 },
 	"--max-upgrade-additional 0":        func(c *Config) { c.MaxUpgradeAdditional = 1 },
 	"--max-upgrade-additional 5":        func(c *Config) { c.MaxUpgradeAdditional = 5 },
-	"-t 20":                             func(c *Config) { c.SignalTimeout = 20 * time.Second },
+	"-t 20":                             func(c *Config) { c.SignalTimeout, c.KillTimeout = 20*time.Second, 20*time.Second },
 	"--signal-timeout=0":                func(c *Config) {},
 	"-gkvn2 -m 3": func(c *Config) {
 		c.SockFD, c.KillChildren, c.Verbose, c.Number, c.AckTime = true, true, true, 2, 3*time.Second
