@@ -21,7 +21,7 @@ const (
 	FDPrefix   = "EINHORN_FD_"         // EINHORN_FD_0 … hold one fd number each
 	FDs        = "EINHORN_FDS"         // all the numbers, separated by spaces
 	SockPath   = "EINHORN_SOCK_PATH"   // absolute path of the control socket
-	SockFD     = "EINHORN_SOCK_FD"     // an open connection to it; not handed out yet
+	SockFD     = "EINHORN_SOCK_FD"     // a connection to the master that is this worker's own; not always there
 	MasterPID  = "EINHORN_MASTER_PID"  // the keeper's pid, which is the worker's getppid()
 	ChildIndex = "EINHORN_CHILD_INDEX" // lowest number that no other live worker has
 )
@@ -54,6 +54,7 @@ type Contract struct {
 	Sockets   int    // number of sockets, at FirstFD and up
 	SockPath  string // absolute path of the control socket
 	MasterPID int
+	SockFD    bool // each worker has a connection of its own, behind the sockets
 }
 
 // Base returns the environment that all workers share: environ (as from
@@ -75,6 +76,9 @@ func (c Contract) Base(environ, drop []string) []string {
 	for i := range numbers {
 		numbers[i] = strconv.Itoa(FirstFD + i)
 		env = append(env, FDPrefix+strconv.Itoa(i)+"="+numbers[i])
+	}
+	if c.SockFD {
+		env = append(env, SockFD+"="+strconv.Itoa(FirstFD+c.Sockets))
 	}
 	return append(env,
 		FDCount+"="+strconv.Itoa(c.Sockets),

@@ -28,6 +28,17 @@ func TestBase(t *testing.T) {
 	}
 }
 
+func TestSockFD(t *testing.T) {
+	c := Contract{Sockets: 2, SockPath: "/s", MasterPID: 42, SockFD: true}
+	want := []string{
+		"EINHORN_FD_0=3", "EINHORN_FD_1=4", "EINHORN_SOCK_FD=5", "EINHORN_FD_COUNT=2", "EINHORN_FDS=3 4",
+		"EINHORN_SOCK_PATH=/s", "EINHORN_MASTER_PID=42",
+	}
+	if diff := cmp.Diff(want, c.Base([]string{"EINHORN_SOCK_FD=9"}, nil)); diff != "" {
+		t.Errorf("other environment (-want +got):\n%s", diff)
+	}
+}
+
 func TestWithIndexSharesNothing(t *testing.T) {
 	base := make([]string, 1, 8)
 	base[0] = "A=1"

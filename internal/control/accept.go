@@ -142,7 +142,7 @@ func (a *acceptor) try() step {
 		return stepEmpty
 	}
 	a.paused = false
-	if len(s.conns) >= s.maxConns {
+	if s.full() {
 		if !readable(a.fd) {
 			return a.empty()
 		}

@@ -48,7 +48,11 @@ func (s *Server) adopt(c *conn, active uint64) error {
 	switch {
 	case s.closed:
 		return errors.New("it is closed")
-	case len(s.conns) >= s.maxConns:
+	case c.peer.Worker != 0:
+		if err := s.takePlace(c); err != nil {
+			return err
+		}
+	case s.full():
 		return fmt.Errorf("there are %d already", len(s.conns))
 	}
 	c.active.Store(active)
@@ -92,6 +96,9 @@ func (h *handed) check() error {
 }
 
 func (h *handed) peer(euid int) Peer {
+	if h.Worker != 0 {
+		return workerPeer(h.Worker)
+	}
 	return Peer{PID: h.PID, UID: h.UID, Trusted: h.UID == 0 || h.UID == euid}
 }
 

@@ -93,6 +93,7 @@ func (c *conn) serve() {
 	c.srv.mu.Lock()
 	c.srv.forget(c)
 	c.srv.mu.Unlock()
+	c.shutdown()
 	_ = c.file.Close()
 	c.srv.freed()
 }

@@ -25,10 +25,11 @@ type Handed struct {
 type handed struct {
 	PID      int          `json:"pid"` // of the peer
 	UID      int          `json:"uid"`
+	Worker   uint64       `json:"worker,omitempty"`   // whose own connection it is
 	Active   uint64       `json:"active"`             // orders last activities
 	Calls    []handedCall `json:"calls,omitempty"`    // taken and unanswered, in order
 	Input    []byte       `json:"input,omitempty"`    // read and not taken
-	TooLong  bool         `json:"too_long,omitempty"` // what precedes Input was too long a line, and this was not answered
+	TooLong  []byte       `json:"too_long,omitempty"` // before Input came too long a line, which begins so and was not answered
 	Skipping bool         `json:"skipping,omitempty"` // Input begins with the rest of such a line
 	Output   []byte       `json:"output,omitempty"`   // not written yet
 	EOF      bool         `json:"eof,omitempty"`      // the peer sends no more
@@ -248,7 +249,7 @@ func (c *conn) describe() ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := handed{
-		PID: c.peer.PID, UID: c.peer.UID, Active: c.active.Load(),
+		PID: c.peer.PID, UID: c.peer.UID, Worker: c.peer.Worker, Active: c.active.Load(),
 		EOF: c.eof, Ended: c.ended || c.closed, Deaf: c.deaf || c.closed, Output: c.out,
 	}
 	for _, call := range c.taken {
@@ -258,10 +259,10 @@ func (c *conn) describe() ([]byte, error) {
 		h.Calls = append(h.Calls, handedCall(a))
 	}
 	if !h.Ended {
-		h.Input, h.TooLong, h.Skipping = c.in.unread(), c.in.untold, c.in.skipping
+		h.Input, h.TooLong, h.Skipping = c.in.unread(), c.in.untoldHead(), c.in.skipping
 	}
-	if len(h.Output) > maxHandedOutput {
-		h.Output = h.Output[:maxHandedOutput]
+	if most := c.srv.maxHandedOutput; len(h.Output) > most {
+		h.Output = h.Output[:most]
 		h.Calls, h.Input, h.Ended = nil, nil, true
 	}
 	data, err := json.Marshal(&h)

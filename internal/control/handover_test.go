@@ -51,6 +51,13 @@ func (r *relay) next() *Server {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	s.accept = func(fd int) (int, error) {
+		c, err := acceptConn(fd)
+		if err == nil { // so that output often waits
+			err = unix.SetsockoptInt(c, unix.SOL_SOCKET, unix.SO_SNDBUF, 4<<10)
+		}
+		return c, err
+	}
 	return s
 }
 
@@ -139,6 +146,40 @@ func TestANoteIsTakenBack(t *testing.T) {
 	r.handOver()
 	if k = r.call(); k.Carried != nil {
 		t.Errorf("carried %s", k.Carried)
+	}
+}
+
+// A line that is too long is refused in its own dialect, also by the next.
+func TestTooLongALineIsRefusedByTheNext(t *testing.T) {
+	r := newRelay(t)
+	c := r.dial()
+	for range maxUnderWay {
+		c.say(`{"command":"x"}` + "\n")
+		r.call().Carry(1)
+	}
+	f := &fixture{t: t, srv: r.srv}
+	go func() { // more than the socket holds
+		_, _ = io.WriteString(c, "---"+strings.Repeat("x", 10*wire.MaxLine)+"\n"+`{"command":"y"}`+"\n")
+	}()
+	eventually(t, "the reader waits", func() bool {
+		f.srv.mu.Lock()
+		defer f.srv.mu.Unlock()
+		for c := range f.srv.conns {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return c.paused
+		}
+		return false
+	})
+	r.handOver()
+	for range maxUnderWay {
+		r.call().Done()
+	}
+	if got := c.line(); !strings.HasPrefix(got, "---") || !strings.Contains(got, "longer%20than") && !strings.Contains(got, "longer than") {
+		t.Errorf("got %q", got)
+	}
+	if k := r.call(); k.Command != "y" {
+		t.Errorf("got %q", k.Command)
 	}
 }
 
@@ -304,10 +345,12 @@ func TestTooFarBehindToBeHandedOver(t *testing.T) {
 	c := r.dial()
 	c.say(`{"command":"x"}` + "\n" + `{"command":"y"}` + "\n")
 	k := r.call()
-	k.Answer(strings.Repeat("z", maxHandedOutput+4<<20), nil)
+	const most, more = 100 << 10, 2 << 20
+	r.srv.maxHandedOutput = most
+	k.Answer(strings.Repeat("z", most+more), nil)
 	r.handOver()
 	n, err := io.Copy(io.Discard, c.in)
-	if err != nil || n < maxHandedOutput || n > maxHandedOutput+4<<20 {
+	if err != nil || n < most || n >= most+more {
 		t.Errorf("read %d bytes: %v", n, err)
 	}
 }

@@ -124,9 +124,19 @@ func (l *lines) last() []byte {
 // unread is what has been read and not returned.
 func (l *lines) unread() []byte { return l.buf[l.start:l.end] }
 
+// untoldHead is the beginning of a line that was too long, if that is still to
+// be told.
+func (l *lines) untoldHead() []byte {
+	if !l.untold {
+		return nil
+	}
+	return l.head[:]
+}
+
 // restore makes l what another was, of which these were known.
-func (l *lines) restore(unread []byte, untold, skipping bool) {
-	*l = lines{buf: unread, end: len(unread), untold: untold, skipping: skipping}
+func (l *lines) restore(unread, untoldHead []byte, skipping bool) {
+	*l = lines{buf: unread, end: len(unread), untold: len(untoldHead) > 0, skipping: skipping}
+	copy(l.head[:], untoldHead)
 	if len(unread) == 0 {
 		l.buf = nil
 	}

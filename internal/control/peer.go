@@ -6,10 +6,11 @@ import "golang.org/x/sys/unix"
 
 // Peer is who made a request, as the kernel tells it.
 type Peer struct {
-	PID     int  // of who connected; 0 when the system doesn't say (another pid namespace, not Linux)
-	Group   int  // its process group when the request was read; 0 when it was already gone
-	UID     int  // its user when it connected; -1 when the system doesn't say
-	Trusted bool // root or our own effective user
+	Worker  uint64 // serial of the worker whose own connection it is, of whom nothing else is told; 0: some other
+	PID     int    // of who connected; 0 when the system doesn't say (another pid namespace, not Linux)
+	Group   int    // its process group when the request was read; 0 when it was already gone
+	UID     int    // its user when it connected; -1 when the system doesn't say
+	Trusted bool   // root or our own effective user
 }
 
 // Speaks reports whether p is the worker with that pid or belongs to its

@@ -18,6 +18,7 @@
 //     master as they are; adopt.go: there they come in.
 //   - lines.go: bytes to lines; dialect.go: whose they are, and the words for
 //     each.
+//   - worker.go: connections that a worker has from its start.
 //   - peer.go: who is at the other end.
 //
 // The loop never waits for a client: each of its calls writes without blocking
@@ -59,8 +60,11 @@ type Server struct {
 	euid         int
 	maxConns     int
 	writeTimeout time.Duration
-	accept       func(fd int) (int, error) // acceptConn, but for tests
-	dup          func(fd int) (int, error) // dupConn, likewise
+
+	maxHandedOutput int
+
+	accept func(fd int) (int, error) // acceptConn, but for tests
+	dup    func(fd int) (int, error) // dupConn, likewise
 
 	wg       sync.WaitGroup
 	activity atomic.Uint64 // orders the connections' last activities
@@ -74,6 +78,7 @@ type Server struct {
 	mu        sync.Mutex
 	closed    bool
 	conns     map[*conn]struct{}
+	workers   map[uint64]*conn   // of conns, those that are a worker's own; no limit counts these
 	lost      map[*conn]struct{} // ended, but not all of their calls
 	acceptors map[*acceptor]struct{}
 	arrivals  []*arrival
@@ -115,13 +120,17 @@ func newServer(log *slog.Logger) *Server {
 		euid:         os.Geteuid(),
 		maxConns:     maxConns,
 		writeTimeout: writeTimeout,
-		accept:       acceptConn,
-		dup:          dupConn,
-		quiet:        make(chan struct{}),
-		conns:        make(map[*conn]struct{}),
-		lost:         make(map[*conn]struct{}),
-		acceptors:    make(map[*acceptor]struct{}),
-		room:         make(chan struct{}),
+
+		maxHandedOutput: maxHandedOutput,
+
+		accept:    acceptConn,
+		dup:       dupConn,
+		quiet:     make(chan struct{}),
+		conns:     make(map[*conn]struct{}),
+		lost:      make(map[*conn]struct{}),
+		workers:   make(map[uint64]*conn),
+		acceptors: make(map[*acceptor]struct{}),
+		room:      make(chan struct{}),
 	}
 }
 
@@ -201,6 +210,7 @@ func (s *Server) Close(timeout time.Duration) {
 // The caller holds s.mu.
 func (s *Server) forget(c *conn) {
 	delete(s.conns, c)
+	s.forgetWorker(c)
 	s.keepLost(c)
 	s.settle(c, uncounted)
 }
@@ -234,6 +244,9 @@ func (s *Server) evict() (ok, hopeless bool) {
 	var idle, deaf longestIdle
 	hopeless = true
 	for c := range s.conns {
+		if c.peer.Worker != 0 {
+			continue
+		}
 		switch c.use() {
 		case useIdle:
 			idle.add(c)

@@ -20,6 +20,8 @@ import (
 	"einhyrningsins/internal/wire"
 )
 
+var discard = slog.New(slog.DiscardHandler)
+
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childEnv); path != "" {
 		os.Exit(stoppedMaster(path))

@@ -16,6 +16,10 @@ type child struct {
 	link.Child
 	told  told
 	queue bool // in table.news
+
+	// Our end of the connection that is the worker's own, kept for the masters to
+	// come; 0: it has none.
+	channel int
 }
 
 // minGone is how many workers must at least have come and gone before what
@@ -83,6 +87,7 @@ func (t *table) hasNews(c *child) {
 
 func (t *table) forget(c *child) {
 	delete(t.bySerial, c.Serial)
+	c.closeChannel()
 	t.ends = slices.DeleteFunc(t.ends, func(o *child) bool { return o == c })
 	if t.gone++; t.gone > len(t.bySerial)+minGone {
 		t.gone = 0

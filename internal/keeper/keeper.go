@@ -8,7 +8,8 @@
 // loop in this file, one goroutine that owns all state. children.go is the
 // table of workers, masters.go starts masters and tells them what they must
 // know, orders.go carries out what they ask for, spawner.go is the one thread
-// that forks, alone.go stops everything when no master can. system.go is the
+// that forks, channel.go is about the connection that a worker may have of its
+// own, alone.go stops everything when no master can. system.go is the
 // seam to the operating system.
 //
 // What the keeper has to tell is never a queue that can fill: it is a mark at

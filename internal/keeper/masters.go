@@ -281,6 +281,9 @@ func (k *keeper) tell() {
 func (k *keeper) tellChild(c *child) {
 	if c.PID != 0 && !c.told.spawned {
 		c.told.spawned = true
+		if fd, ok := k.channelOf(c); ok {
+			k.master.conn.Send(&link.Channel{Serial: c.Serial}, fd)
+		}
 		k.master.conn.Send(&link.Spawned{Serial: c.Serial, PID: c.PID, At: c.StartedAt})
 	}
 	if c.ended() && !c.told.ended {
@@ -318,7 +321,12 @@ func (k *keeper) greet() {
 	}
 	m.conn.Send(&h, listener)
 	for _, c := range all {
-		m.conn.Send(&c.Child)
+		row := c.Child
+		var fds []int
+		if fd, ok := k.channelOf(c); ok {
+			row.Channel, fds = true, []int{fd}
+		}
+		m.conn.Send(&row, fds...)
 		c.told = told{spawned: c.PID != 0, ended: c.ended()}
 		c.queue = false
 	}

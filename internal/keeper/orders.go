@@ -75,7 +75,7 @@ func (k *keeper) orderSpawn(m *link.Spawn) {
 	}
 	p := k.worker
 	p.env = childenv.WithIndex(p.env, m.Index)
-	k.spawner.want(job{serial: c.Serial, process: p})
+	k.spawner.want(job{serial: c.Serial, process: p, channel: k.cfg.SockFD})
 }
 
 func (k *keeper) spawnFailure(serial uint64, err error) *link.SpawnFailed {
@@ -102,6 +102,7 @@ func (k *keeper) answered(a answer) {
 		k.table.failed(c, k.spawnFailure(c.Serial, a.err))
 	default:
 		c := k.table.bySerial[a.job.serial]
+		c.channel = a.channel
 		k.table.started(c, a.pid, a.at)
 		k.niceWorker(c)
 		if k.noSpawns {

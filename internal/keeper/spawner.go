@@ -4,8 +4,11 @@ package keeper
 
 import (
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // job is something that the spawning thread does, in order: start a worker or
@@ -14,6 +17,7 @@ import (
 type job struct {
 	serial  uint64 // of the worker, or 0
 	process process
+	channel bool   // it gets a connection of its own, behind its other files
 	renew   string // path of the control socket to bind anew
 	renice  *child // the worker that the process is to give its niceness
 }
@@ -25,7 +29,8 @@ type answer struct {
 	at  time.Duration
 	err error
 
-	bound bound // of a job to renew
+	bound   bound // of a job to renew
+	channel int   // our end of the worker's own connection; 0: it has none
 }
 
 // spawner is the loop's side of the one thread that forks. Where workers have a
@@ -67,11 +72,32 @@ func (s spawner) serve(sys system, jobs <-chan job) {
 		if j.renew != "" {
 			a.bound, a.err = rebindControl(j.renew)
 		} else {
-			a.pid, a.err = sys.start(j.process)
+			a.pid, a.channel, a.err = start(sys, j)
 		}
 		a.at = sys.now()
 		s.answers <- a
 	}
+}
+
+// start runs a process, with a connection of its own if the job says so.
+func start(sys system, j job) (pid, channel int, err error) {
+	if !j.channel {
+		pid, err = sys.start(j.process)
+		return pid, 0, err
+	}
+	ours, theirs, err := channelPair()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer unix.Close(theirs)
+	p := j.process
+	p.files = append(slices.Clone(p.files), uintptr(theirs))
+	pid, err = sys.start(p)
+	if err != nil {
+		unix.Close(ours)
+		return 0, 0, err
+	}
+	return pid, ours, nil
 }
 
 func (s *spawner) want(j job) { s.queue = append(s.queue, j) }

@@ -149,7 +149,7 @@ func (k *keeper) prepare(path string) (err error) {
 
 // describe fills in what workers and masters will be told.
 func (k *keeper) describe(path string, sockets []*bind.Socket) error {
-	contract := childenv.Contract{Sockets: len(sockets), SockPath: k.cfg.SocketPath, MasterPID: os.Getpid()}
+	contract := childenv.Contract{Sockets: len(sockets), SockPath: k.cfg.SocketPath, MasterPID: os.Getpid(), SockFD: k.cfg.SockFD}
 	k.worker = process{
 		path:  path,
 		argv:  k.cfg.Program,

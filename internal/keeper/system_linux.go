@@ -124,3 +124,8 @@ func resetDisposition(sig syscall.Signal) {
 func SetComm(name string) {
 	_ = os.WriteFile("/proc/self/comm", []byte(name), 0)
 }
+
+// socketpair makes two ends of a connection that no child inherits.
+func socketpair() ([2]int, error) {
+	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+}

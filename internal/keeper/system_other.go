@@ -78,3 +78,15 @@ func adoptIgnored(to chan os.Signal) {
 
 // SetComm does nothing here: argv[0] has to do.
 func SetComm(string) {}
+
+// socketpair makes two ends of a connection that no child inherits.
+func socketpair() ([2]int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(fds[0])
+		unix.CloseOnExec(fds[1])
+	}
+	return fds, err
+}

@@ -57,6 +57,8 @@ func (l *loop) call(c *control.Call) {
 	switch {
 	case i < 0:
 		err = wire.Errorf(wire.UnknownCommand, "unknown command %q; the commands are: %s", shorten(c.Command), strings.Join(verbNames(), ", "))
+	case c.Peer.Worker != 0 && !verbs[i].worker:
+		err = wire.Errorf(wire.Refused, "cannot %s: on its own connection a worker may only %s and %s", c.Command, wire.WorkerAck, wire.WorkerPing)
 	case !c.Peer.Trusted && !verbs[i].worker:
 		err = wire.Errorf(wire.Refused, "cannot %s: only root and user %d may, you are user %d", c.Command, syscall.Geteuid(), c.Peer.UID)
 	default:

@@ -42,8 +42,9 @@ type fakeKeeper struct {
 	hello link.Hello
 	conn  *link.Conn
 	ended chan error
-	pid   int  // of the next worker
-	looks bool // the test answers looks itself
+	pid   int            // of the next worker
+	fds   map[uint64]int // that come with the table of children
+	looks bool           // the test answers looks itself
 }
 
 func newFakeKeeper(t *testing.T) *fakeKeeper {
@@ -90,7 +91,11 @@ func (k *fakeKeeper) start(children ...link.Child) {
 	k.hello.Children = len(children)
 	conn.Send(&k.hello, fd)
 	for _, c := range children {
-		conn.Send(&c)
+		if fd, ok := k.fds[c.Serial]; ok {
+			conn.Send(&c, fd)
+		} else {
+			conn.Send(&c)
+		}
 	}
 	conn.Send(&link.Begin{})
 	k.t.Cleanup(conn.Close)

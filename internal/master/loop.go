@@ -87,6 +87,7 @@ func (l *loop) goOn(o *opening) {
 			l.byPID[c.PID] = c.Serial
 		}
 	}
+	l.serveChannels(o)
 	for sig, count := range o.hello.Signals {
 		events = append(events, l.caughtSignal(sig, count)...)
 	}

@@ -44,6 +44,7 @@ type opening struct {
 	hello    link.Hello
 	cfg      config.Config
 	children []link.Child
+	channels map[uint64]int // descriptors of workers' own connections, by serial
 	listener *net.UnixListener
 }
 
@@ -113,6 +114,7 @@ func (o *opening) take(in link.Received) (done bool, err error) {
 		return false, err
 	case *link.Child:
 		o.children = append(o.children, *m)
+		o.takeChannel(m, in.FDs)
 	case *link.Begin:
 		if o.listener == nil || len(o.children) != o.hello.Children {
 			return false, errors.New("cannot start: the keeper's hello is not whole")

@@ -38,6 +38,9 @@ func (l *loop) news(in link.Received) {
 		l.looked(m.Launch)
 	case *link.LookFailed:
 		l.step(pool.LookFailed{Generation: m.Generation, How: m.Reason})
+	case *link.Channel:
+		l.serveChannel(m.Serial, in.FDs)
+		return
 	case *link.Listener:
 		l.newListener(in.FDs)
 		return
@@ -65,6 +68,7 @@ func (l *loop) exited(m *link.Exited) {
 		delete(l.byPID, m.PID)
 	}
 	delete(l.pinged, m.Serial)
+	l.control.EndWorker(m.Serial)
 	l.step(exited(m))
 }
 

@@ -21,10 +21,18 @@ type parkedAck struct {
 // workerOf finds the worker that a request speaks of: by the pid that it names
 // or else the sender's own, which may also be one of its process group.
 func (l *loop) workerOf(c *control.Call) (serial uint64, pid int, ok bool) {
+	if c.Peer.Worker != 0 {
+		return l.workerOfChannel(c)
+	}
 	pid = c.PID
 	if pid == 0 {
 		pid = c.Peer.PID
 	}
+	return l.workerNamed(pid)
+}
+
+// workerNamed finds the worker whose process, or whose group's, pid is.
+func (l *loop) workerNamed(pid int) (serial uint64, worker int, ok bool) {
 	if serial, ok = l.byPID[pid]; ok {
 		return serial, pid, true
 	}
@@ -47,7 +55,7 @@ func (l *loop) workerAck(c *control.Call) *wire.Error {
 		}
 		return l.refuseAck(c, wire.Errorf(wire.Refused, "cannot ACK: process %d is no live worker", pid))
 	}
-	if !c.Peer.Trusted && !c.Peer.Speaks(pid) {
+	if !maySpeak(c.Peer, serial, pid) {
 		return l.refuseAck(c, wire.Errorf(wire.Refused, "cannot ACK for worker %d: a worker may speak only for itself", pid))
 	}
 	l.step(pool.Acked{Serial: serial})
@@ -94,7 +102,7 @@ func (l *loop) workerPing(c *control.Call) *wire.Error {
 	switch {
 	case !ok:
 		err = wire.Errorf(wire.Refused, "cannot ping: process %d is no live worker", pid)
-	case !c.Peer.Trusted && !c.Peer.Speaks(pid):
+	case !maySpeak(c.Peer, serial, pid):
 		err = wire.Errorf(wire.Refused, "cannot ping for worker %d: a worker may speak only for itself", pid)
 	default:
 		l.pinged[serial] = ping{at: link.Now(), requestID: c.RequestID}
