@@ -48,10 +48,19 @@ func (t *talk) hear() error {
 	}
 	line = strings.TrimSuffix(line, "\n")
 	t.heard = append(t.heard, line)
-	if r, err := wire.ParseReply([]byte(line)); err != nil || !r.Wait {
+	if !waits(line) {
 		t.owed--
 	}
 	return nil
+}
+
+// waits tells whether an answer says, in its dialect, that more follow.
+func waits(line string) bool {
+	if strings.HasPrefix(line, "---") {
+		return strings.HasSuffix(line, "%0Await: true%0A")
+	}
+	r, err := wire.ParseReply([]byte(line))
+	return err == nil && r.Wait
 }
 
 // finish reads until nothing is owed.

@@ -77,6 +77,9 @@ func (l *loop) act(a pool.Action) {
 }
 
 func (l *loop) signal(serial uint64, sig syscall.Signal, group bool, level link.Level) {
+	if level > link.LevelNone && !slices.Contains(l.told[serial], sig) {
+		l.told[serial] = append(l.told[serial], sig)
+	}
 	l.ordered++
 	l.link.Send(&link.Signal{Number: l.ordered, Serial: serial, Signal: int(sig), Group: group, Level: level})
 }

@@ -52,11 +52,12 @@ func init() {
 
 // call takes one request.
 func (l *loop) call(c *control.Call) {
+	verbs := verbsOf(c.Dialect)
 	i := slices.IndexFunc(verbs, func(v verb) bool { return v.name == c.Command })
 	var err *wire.Error
 	switch {
 	case i < 0:
-		err = wire.Errorf(wire.UnknownCommand, "unknown command %q; the commands are: %s", shorten(c.Command), strings.Join(verbNames(), ", "))
+		err = wire.Errorf(wire.UnknownCommand, "unknown command %q; the commands are: %s", shorten(c.Command), strings.Join(namesOf(verbs), ", "))
 	case c.Peer.Worker != 0 && !verbs[i].worker:
 		err = wire.Errorf(wire.Refused, "cannot %s: on its own connection a worker may only %s and %s", c.Command, wire.WorkerAck, wire.WorkerPing)
 	case !c.Peer.Trusted && !verbs[i].worker:
@@ -76,7 +77,7 @@ func shorten(s string) string {
 	return s
 }
 
-func verbNames() []string {
+func namesOf(verbs []verb) []string {
 	names := make([]string, len(verbs))
 	for i, v := range verbs {
 		names[i] = v.name
@@ -102,7 +103,7 @@ func (l *loop) version(c *control.Call) *wire.Error {
 func (l *loop) help(c *control.Call) *wire.Error {
 	var b strings.Builder
 	b.WriteString("This is the control socket of einhyrningsins. The commands are:\n")
-	for _, v := range verbs {
+	for _, v := range verbsOf(c.Dialect) {
 		fmt.Fprintf(&b, "\n  %-22s %s", strings.TrimSpace(v.name+" "+v.args), v.help)
 	}
 	return l.ok(c, nil, "%s", b.String())

@@ -28,6 +28,10 @@ func (l *loop) upgrade(c *control.Call) *wire.Error {
 	case len(c.Args) == 1:
 		return wire.Errorf(wire.BadRequest, "cannot upgrade %q: it is either smooth or fleet", shorten(c.Args[0]))
 	}
+	return l.beginUpgrade(c, fleet)
+}
+
+func (l *loop) beginUpgrade(c *control.Call, fleet bool) *wire.Error {
 	if l.stopping() {
 		return wire.Errorf(wire.Stopping, "cannot upgrade: the master is stopping")
 	}
@@ -154,6 +158,8 @@ func (l *loop) conclude(c *control.Call, o pool.Outcome) {
 	data := l.progress(o.Generation)
 	data.State = o.Phase.String()
 	switch {
+	case o.Phase == pool.Done && c.Dialect == control.Einhorn:
+		l.ok(c, nil, einhornDone)
 	case o.Phase == pool.Done:
 		l.ok(c, data, "Upgrade done: generation %d serves", o.Generation)
 	default:

@@ -30,8 +30,9 @@ type loop struct {
 
 	byPID   map[int]uint64 // running workers
 	pinged  map[uint64]ping
-	ordered uint64 // number of the last signal that was asked for
-	done    uint64 // number of the last one that was carried out
+	told    map[uint64][]syscall.Signal // which signals workers were asked to end with
+	ordered uint64                      // number of the last signal that was asked for
+	done    uint64                      // number of the last one that was carried out
 	held    []heldAnswer
 	waiters []*waiter
 	steps   int // since memory was given back
@@ -54,7 +55,7 @@ func newLoop(o *opening, conn *link.Conn, server *control.Server, log Log) *loop
 	return &loop{
 		cfg: o.cfg, hello: o.hello, link: conn, control: server,
 		log: log.Logger(), flush: log.Flush, setLevel: log.SetLevel,
-		byPID: map[int]uint64{}, pinged: map[uint64]ping{}, caught: map[int]int{},
+		byPID: map[int]uint64{}, pinged: map[uint64]ping{}, told: map[uint64][]syscall.Signal{}, caught: map[int]int{},
 	}
 }
 

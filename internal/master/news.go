@@ -68,6 +68,7 @@ func (l *loop) exited(m *link.Exited) {
 		delete(l.byPID, m.PID)
 	}
 	delete(l.pinged, m.Serial)
+	delete(l.told, m.Serial)
 	l.control.EndWorker(m.Serial)
 	l.step(exited(m))
 }

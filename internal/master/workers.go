@@ -60,9 +60,12 @@ func (l *loop) workerAck(c *control.Call) *wire.Error {
 	}
 	l.step(pool.Acked{Serial: serial})
 	l.answer(func() {
-		if c.HasID() {
+		switch {
+		case c.Dialect == control.Einhorn:
+			c.DoneAndClose()
+		case c.HasID():
 			c.Answer("Acknowledged!", nil)
-		} else {
+		default:
 			c.AnswerAndClose("Acknowledged!", nil)
 		}
 	})
@@ -70,13 +73,17 @@ func (l *loop) workerAck(c *control.Call) *wire.Error {
 }
 
 // refuseAck gives an error the form of the answer to an ACK: without an id one
-// line, then the end of the connection.
+// line, then the end of the connection; in einhorn's dialect the end alone.
 func (l *loop) refuseAck(c *control.Call, err *wire.Error) *wire.Error {
 	l.log.Warn("refused an ACK", "reason", err.Message, "sender", c.Peer.PID, "user", c.Peer.UID)
-	if c.HasID() {
+	switch {
+	case c.Dialect == control.Einhorn:
+		l.answer(c.DoneAndClose)
+	case c.HasID():
 		return err
+	default:
+		l.answer(func() { c.AnswerAndClose(err.Message, nil) })
 	}
-	l.answer(func() { c.AnswerAndClose(err.Message, nil) })
 	return nil
 }
 
@@ -108,6 +115,9 @@ func (l *loop) workerPing(c *control.Call) *wire.Error {
 		l.pinged[serial] = ping{at: link.Now(), requestID: c.RequestID}
 	}
 	switch {
+	case c.Dialect == control.Einhorn:
+		c.DoneAndClose()
+		return nil
 	case !c.HasID():
 		c.Done()
 		return nil
