@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -135,6 +136,9 @@ func (sh *einhornsh) converse() int {
 func (sh *einhornsh) command(ctx context.Context, words []string) error {
 	switch words[0] {
 	case "upgrade":
+		if slices.Contains(words[1:], string(client.Fleet)) { // as our own shell has it
+			return sh.upgrade(ctx, client.Fleet)
+		}
 		return sh.upgrade(ctx, client.Smooth)
 	case "upgrade_fleet":
 		return sh.upgrade(ctx, client.Fleet)
@@ -256,8 +260,8 @@ func (sh *einhornsh) once(ctx context.Context, r einhornRequest, each func(strin
 type einhornCompleter struct{}
 
 var einhornCommands = []string{
-	"config", "dec", "die", "ehlo", "exit", "help", "inc", "louder", "quieter", "quit", "reload",
-	"set_workers", "signal", "state", "upgrade", "upgrade_fleet", "worker:ack", "worker:ping",
+	"config", "dec", "die", "ehlo", "exit", "follow", "help", "inc", "louder", "quieter", "quit", "reload",
+	"set_workers", "signal", "state", "status", "upgrade", "upgrade_fleet", "version", "worker:ack", "worker:ping",
 }
 
 // Do returns what may follow the word that ends at pos, and that word's length.
