@@ -57,7 +57,7 @@ func (k *keeper) runRenice(script string) error {
 		}
 	}
 	if err == nil && status != 0 {
-		err = fmt.Errorf("%s: %s", script, endOf(status))
+		err = fmt.Errorf("%s: %s", k.cfg.Nice.Renice, endOf(status))
 	}
 	return err
 }

@@ -59,7 +59,17 @@ func whyNice(err error, nice int) error {
 	return err
 }
 
-// reniceAll is the operator's command for every thread of ours.
+// reniceAll is the operator's command for every thread of ours, found as in
+// niceProcess.
 func reniceAll(command string, nice int) string {
-	return fmt.Sprintf("for t in /proc/%d/task/*; do %s || exit; done", os.Getpid(), reniceOne(command, nice, `"${t##*/}"`))
+	return fmt.Sprintf(`known=" "; again=1
+while [ $again ]; do
+	again=
+	for t in /proc/%[1]d/task/*; do
+		t=${t##*/}
+		case $known in *" $t "*) continue;; esac
+		known="$known$t " again=1
+		%[2]s || [ ! -e /proc/%[1]d/task/$t ] || exit 1
+	done
+done`, os.Getpid(), reniceOne(command, nice, "$t"))
 }
