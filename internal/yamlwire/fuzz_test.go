@@ -139,6 +139,9 @@ func TestWorstDocuments(t *testing.T) {
 	for _, unit := range units {
 		for _, open := range opens {
 			for _, text := range worstOf(open, unit, "x ") {
+				if !bounded(text) {
+					t.Fatalf("%q is beyond the limits", open+unit)
+				}
 				begun := time.Now()
 				_, _ = parse(text)
 				if took := time.Since(begun); took > worst {
@@ -154,16 +157,18 @@ func TestWorstDocuments(t *testing.T) {
 }
 
 // worstOf fills a line with padding and as many units as the limits let pass:
-// first, last and all over.
-func worstOf(open, unit, pad string) []string {
-	marks := strings.Count(unit, "") - 1
-	many := (maxMarks - len(open)) / marks
-	room := wire.MaxLine - len(open) - many*len(unit)
-	padding := strings.Repeat(pad, room/len(pad))
-	if strings.Trim(unit, "\n ") == "" {
-		many = min(many, maxNewlines/strings.Count(unit, "\n"))
+// first, last and all over. The more marks, the shorter.
+func worstOf(open, unit, pad string) (texts []string) {
+	for _, marks := range []int{maxMarks, maxMarks / 2, maxWork / wire.MaxLine} {
+		many := (marks - len(open)) / len(unit)
+		if strings.Trim(unit, "\n ") == "" {
+			many = min(many, (maxNewlines-1)/strings.Count(unit, "\n"))
+		}
+		room := min(wire.MaxLine, maxWork/marks) - len(open) - many*len(unit)
+		padding := strings.Repeat(pad, room/len(pad))
+		all := strings.Repeat(unit, many)
+		step := strings.Repeat(pad, len(padding)/len(pad)/many)
+		texts = append(texts, open+padding+all, open+all+padding, open+strings.Repeat(unit+step, many))
 	}
-	all := strings.Repeat(unit, many)
-	step := strings.Repeat(pad, len(padding)/len(pad)/many)
-	return []string{open + padding + all, open + all + padding, open + strings.Repeat(unit+step, many)}
+	return texts
 }

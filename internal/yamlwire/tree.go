@@ -16,14 +16,15 @@ import (
 	"einhyrningsins/internal/wire"
 )
 
-// The limits of a document, beside [wire.MaxLine]. The parser takes time and
-// memory (of its stack, too) for each mark, and for each newline of a run as
-// much as for the whole text before it.
+// The limits of a document, beside [wire.MaxLine]. The parser takes memory (of
+// its stack, too) for each mark, and for some of them looks at all the text
+// before; for newlines in a row even once for each pair of them.
 const (
-	maxMarks    = 1024 // bytes that can mean something to YAML
-	maxNewlines = 16   // in a row, whatever white space is between them
-	maxDepth    = 16   // of lists and maps in each other
-	maxAliased  = 256  // bytes of a text that an alias may repeat
+	maxMarks    = 1024    // bytes that can mean something to YAML
+	maxWork     = 8 << 20 // marks times bytes
+	maxNewlines = 16      // in a row, whatever white space is between them
+	maxDepth    = 16      // of lists and maps in each other
+	maxAliased  = 256     // bytes of a text that an alias may repeat
 )
 
 // errUnreadable is what parse says of whatever it does not take. Nobody is told
@@ -100,7 +101,7 @@ func bounded(text string) bool {
 			return false
 		}
 	}
-	return true
+	return marks*len(text) <= maxWork
 }
 
 // tree makes plain data of what the parser returns.
