@@ -122,11 +122,8 @@ func (d *draft) finishEinhorn(environ []string) error {
 	c := &d.cfg
 	c.Einhorn, c.DropUpgraded = true, true
 	c.Retries, c.UpgradeRetries = Forever, defaultUpgradeRetries
-	// Nobody who was sent a signal is sent a stronger one, unless -t says when.
-	c.AckTimeout, c.KillTimeout = 0, MaxDuration
-	if c.SignalTimeout > 0 {
-		c.KillTimeout = c.SignalTimeout
-	}
+	c.AckTimeout = 0
+	c.killAfterSignalTimeout()
 	c.GracefulSignal = int(syscall.SIGUSR2)
 	c.LogFormat = "text"
 	c.Verbose, c.Quiet = d.level < 0, d.level > 0

@@ -190,3 +190,42 @@ func checkInvariants(t *testing.T, args []string, c *Config) {
 		}
 	}
 }
+
+// FuzzSet changes settings while running. What is refused changes nothing; what
+// is taken is plain data that a next master takes, too.
+func FuzzSet(f *testing.F) {
+	for _, s := range settings {
+		f.Add(s.key(), "1", false)
+		f.Add(s.name, "none", true)
+	}
+	f.Add("seconds", "0", false)
+	f.Add("ack-timeout", "0s", true)
+	f.Add("verbosity", "warn", false)
+	f.Fuzz(func(t *testing.T, key, value string, einhorn bool) {
+		c, err := parseArgs([]string{"-n", "2", "--retries", "forever", "p"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Einhorn = einhorn
+		before := *c
+		_, to, err := c.Set(key, value)
+		if err != nil {
+			if !reflect.DeepEqual(*c, before) {
+				t.Errorf("%s=%q was refused and made %+v of %+v", key, value, c, before)
+			}
+			return
+		}
+		for _, next := range []*Config{c, &before} {
+			if _, again, err := next.Set(key, to); err != nil || again != to {
+				t.Errorf("%s=%q became %q, which reads back as %q, %v", key, value, to, again, err)
+			}
+		}
+		if !reflect.DeepEqual(*c, before) {
+			t.Errorf("%s=%q made %+v, and what it says now %+v", key, value, c, before)
+		}
+		if c.Number < 1 || c.Number > 10000 || c.MaxUnacked < 1 || c.MaxUpgradeAdditional < 0 || c.spins() || c.KillTimeout <= 0 ||
+			c.AckTimeout < 0 || c.AckTimeout == 0 && !einhorn || c.DrainTimeout < 0 || c.SignalTimeout < 0 || c.Verbose && c.Quiet {
+			t.Errorf("%s=%q made %+v", key, value, c)
+		}
+	})
+}

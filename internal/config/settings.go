@@ -56,7 +56,7 @@ var settings = []setting{
 	{"graceful-signal", func(c *Config) string { return SignalName(c.GracefulSignal) }, nil},
 	{"drain-timeout", func(c *Config) string { return c.DrainTimeout.String() }, byOption("drain-timeout")},
 	{"kill-timeout", func(c *Config) string { return c.KillTimeout.String() }, byOption("kill-timeout")},
-	{"signal-timeout", func(c *Config) string { return c.SignalTimeout.String() }, byOption("signal-timeout")},
+	{"signal-timeout", func(c *Config) string { return c.SignalTimeout.String() }, signalTimeoutValue},
 	{"kill-children-on-exit", func(c *Config) string { return strconv.FormatBool(c.KillChildren) }, nil},
 	{"socket-path", func(c *Config) string { return c.SocketPath }, nil},
 	{"pidfile", func(c *Config) string { return c.PidFile }, nil},
@@ -134,6 +134,28 @@ func ackTimeoutValue(d *draft) value {
 		return durationValue(&d.cfg.AckTimeout, 0)
 	}
 	return byOption("ack-timeout")(d)
+}
+
+// signalTimeoutValue changes the kill timeout, too, where einhorn's command line
+// was read: there it is for every signal.
+func signalTimeoutValue(d *draft) value {
+	option := byOption("signal-timeout")(d)
+	return value{set: func(s string) error {
+		err := option.set(s)
+		if err == nil && d.cfg.Einhorn {
+			d.cfg.killAfterSignalTimeout()
+		}
+		return err
+	}}
+}
+
+// killAfterSignalTimeout is einhorn's way: nobody who was sent a signal is sent
+// a stronger one, unless -t says when.
+func (c *Config) killAfterSignalTimeout() {
+	c.KillTimeout = MaxDuration
+	if c.SignalTimeout > 0 {
+		c.KillTimeout = c.SignalTimeout
+	}
 }
 
 // additionalValue takes none, too: while running there is no leaving it out.

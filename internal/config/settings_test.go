@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestEveryOptionIsASetting finds options that config would not show.
@@ -144,6 +145,25 @@ func TestEinhornsSettingsReadBack(t *testing.T) {
 		if from, to, err := c.Set(s.Key, s.Value); err != nil || from != to || to != s.Value {
 			t.Errorf("%s=%s does not read back: %q, %q, %v", s.Key, s.Value, from, to, err)
 		}
+	}
+}
+
+func TestEinhornsSignalTimeoutIsForEverySignal(t *testing.T) {
+	c, err := ParseEinhorn([]string{"-t", "3", "sleep", "1"}, os.Environ())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, try := range []struct {
+		value string
+		kill  time.Duration
+	}{{"5", 5 * time.Second}, {"0", MaxDuration}} {
+		if _, _, err := c.Set("signal_timeout", try.value); err != nil || c.KillTimeout != try.kill {
+			t.Errorf("with signal_timeout=%s the kill timeout is %v (%v), want %v", try.value, c.KillTimeout, err, try.kill)
+		}
+	}
+	c = example(t)
+	if _, _, err := c.Set("signal_timeout", "5"); err != nil || c.KillTimeout != 10*time.Second {
+		t.Errorf("the kill timeout is %v (%v)", c.KillTimeout, err)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"einhyrningsins/internal/config"
@@ -34,7 +36,10 @@ func takeChanges(hello *link.Hello, cfg *config.Config) (taken changes, warnings
 	if err := json.Unmarshal(hello.Settings, &saved); err != nil {
 		return taken, []string{fmt.Sprintf("the settings that were changed cannot be read; those of the start hold: %v", err)}
 	}
-	for key, value := range saved {
+	keys := slices.Sorted(maps.Keys(saved))
+	slices.Reverse(keys) // signal_timeout may change kill_timeout, which is saved beside it
+	for _, key := range keys {
+		value := saved[key]
 		_, _, err := cfg.Set(key, value)
 		if err != nil && !errors.Is(err, config.ErrUnknown) {
 			warnings = append(warnings, fmt.Sprintf("cannot set %s to %s, as it was: %v", shorten(key), shorten(value), err))
@@ -67,6 +72,7 @@ func (l *loop) config(c *control.Call) *wire.Error {
 func (l *loop) change(data *wire.Settings, key, value string) {
 	key = strings.ReplaceAll(key, "-", "_")
 	cfg := l.cfgNow()
+	before := cfg.KillTimeout
 	from, to, err := cfg.Set(key, value)
 	if err == nil && key == numberKey && l.stopping() {
 		err = errors.New("the master is stopping")
@@ -83,6 +89,9 @@ func (l *loop) change(data *wire.Settings, key, value string) {
 	cfg.Number = l.cfg.Number
 	l.cfg = cfg
 	l.changes[key] = value
+	if cfg.KillTimeout != before {
+		l.changes["kill_timeout"] = cfg.KillTimeout.String() // einhorn's signal timeout changes it, too
+	}
 	if from != to {
 		l.log.Info("a setting was changed by command", "setting", key, "from", from, "to", to)
 	}

@@ -149,6 +149,25 @@ func TestNextMasterTakesTheSettings(t *testing.T) {
 	}
 }
 
+func TestNextMasterOfEinhornHasBothTimeouts(t *testing.T) {
+	k := newFakeKeeper(t)
+	k.cfg.Einhorn = true
+	ready(k)
+	c := k.client()
+	for _, args := range []string{`"signal_timeout=5"`, `"kill_timeout=2"`} {
+		c.say(`{"command":"config","id":1,"args":[%s]}`, args)
+		c.heard(`"ok":true`)
+	}
+	expect[*link.Settings](k)
+	saved := expect[*link.Settings](k)
+	for range 10 { // whatever the order of a map
+		cfg := k.cfg
+		if _, warnings := takeChanges(&link.Hello{Settings: saved.Data}, &cfg); warnings != nil || cfg.KillTimeout != 2*time.Second || cfg.SignalTimeout != 5*time.Second {
+			t.Fatalf("%s makes %v and %v, %q", saved.Data, cfg.SignalTimeout, cfg.KillTimeout, warnings)
+		}
+	}
+}
+
 func TestUnreadableSettingsKeepNobodyFromWork(t *testing.T) {
 	k := newFakeKeeper(t)
 	k.hello.Settings = []byte(`[7]`)
