@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strconv"
 	"syscall"
@@ -42,6 +41,7 @@ type message struct {
 	Command   string `json:"command"`
 	PID       int    `json:"pid"`
 	RequestID string `json:"request_id,omitempty"`
+	ID        int    `json:"id,omitempty"` // keeps the connection open
 }
 
 // Ack tells the manager that this worker is ready. Call it once the worker
@@ -51,7 +51,9 @@ type message struct {
 // The control socket may be away for a moment, while the manager's master is
 // being replaced: Ack tries again until ctx ends, for [DefaultAckTimeout] when it
 // has no deadline. It returns nil as soon as the manager has answered or has
-// had time to; the answer itself does not matter. The error wraps
+// had time to; the answer itself does not matter. Where the control socket
+// cannot be reached at all, the connection that a worker has from its start
+// under -g serves instead. The error wraps
 // [ErrNotManaged] or [ErrNotOurMaster] when there is nobody to tell.
 func Ack(ctx context.Context) error {
 	if err := send(ctx, message{Command: "worker:ack", PID: os.Getpid()}, true); err != nil {
@@ -79,10 +81,6 @@ func send(ctx context.Context, m message, wantReply bool) error {
 	if err != nil {
 		return err
 	}
-	line, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, DefaultAckTimeout)
@@ -90,7 +88,7 @@ func send(ctx context.Context, m message, wantReply bool) error {
 	}
 	closed := false
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := deliver(ctx, path, append(line, '\n'), wantReply)
+		err := deliver(ctx, path, m, wantReply)
 		switch {
 		case err == nil:
 			return nil
@@ -131,16 +129,22 @@ func controlSocket() (string, error) {
 	return path, nil
 }
 
-// deliver writes line on a new connection. With wantReply it returns nil after
+// deliver writes m, one line, on a new connection or the worker's own. With wantReply it returns nil after
 // one line of any kind, or when none came in time, and io.EOF when the
 // connection was closed without one.
-func deliver(ctx context.Context, path string, line []byte, wantReply bool) error {
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, "unix", path)
+func deliver(ctx context.Context, path string, m message, wantReply bool) error {
+	nc, own, err := connect(ctx, path)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
+	if own && wantReply {
+		m.ID = 1 // pings are to follow
+	}
+	line, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
 	deadline := time.Now().Add(maxReplyWait)
 	if end, ok := ctx.Deadline(); ok && end.Before(deadline) {
 		deadline = end
@@ -149,7 +153,7 @@ func deliver(ctx context.Context, path string, line []byte, wantReply bool) erro
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })()
-	if _, err := nc.Write(line); err != nil {
+	if _, err := nc.Write(append(line, '\n')); err != nil {
 		return err
 	}
 	if !wantReply {
