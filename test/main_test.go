@@ -125,7 +125,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 
 	"proc":     cmdProc,     // proc status|env|limits|stat|nice|cmdline PROCESS: print it
 	"waitfds":  cmdWaitFDs,  // waitfds PROCESS FILE: wait until it has just these open
-	"countfds": cmdCountFDs, // countfds TAG PROCESS: wait until it has as many as when it was asked first
+	"countfds": cmdCountFDs, // countfds TAG PROCESS: wait until it has no more than when it was asked first
 	"nonblock": cmdNonblock, // [!] nonblock PROCESS FD: whether O_NONBLOCK is set
 
 	"killmaster":  cmdKillMaster,  // killmaster NAME [TIMES]: KILL it, wait for the next one
