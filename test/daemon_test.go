@@ -94,6 +94,7 @@ type start struct {
 	stderr string
 	as     string // what it is called
 	sock   string // where it will answer without being told; "": it is told
+	binary string // to start; "": what it is called, where the programs under test are
 }
 
 func parseStart(ts *testscript.TestScript, args []string) (start, []string) {
@@ -102,13 +103,14 @@ func parseStart(ts *testscript.TestScript, args []string) (start, []string) {
 	flags.SetOutput(io.Discard)
 	flags.Var(&s.env, "env", "NAME=VALUE")
 	flags.Var(&s.odd, "odd", "a word for tlaunch")
+	flags.StringVar(&s.binary, "binary", "", "the file to start")
 	flags.StringVar(&s.stderr, "stderr", "file", "file, broken (a pipe without a reader) or full")
 	flags.StringVar(&s.as, "as", "einhyrningsins", "the name it is called by")
 	flags.StringVar(&s.sock, "sock", "", "the control socket that it makes by itself")
 	if err := flags.Parse(args); err != nil {
 		ts.Fatalf("daemon: %v", err)
 	}
-	usage(ts, flags.NArg() >= 2, "daemon [-env NAME=VALUE] [-odd WORD] [-stderr file|broken|full] [-as NAME] [-sock PATH] NAME ARG...")
+	usage(ts, flags.NArg() >= 2, "daemon [-env NAME=VALUE] [-odd WORD] [-stderr file|broken|full] [-as NAME] [-binary FILE] [-sock PATH] NAME ARG...")
 	return s, flags.Args()
 }
 
@@ -120,6 +122,9 @@ func cmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	d.log, d.out = ts.MkAbs(d.name+".log"), ts.MkAbs(d.name+".out")
 	d.mark = f.mark + "." + d.name
 	words := []string{filepath.Join(binaries, s.as)}
+	if s.binary != "" {
+		words[0] = ts.MkAbs(s.binary)
+	}
 	if s.sock == "" {
 		words = append(words, "-d", d.sock)
 	} else {

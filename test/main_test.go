@@ -15,8 +15,8 @@
 // launch_test.go gives a daemon an odd start, worker_test.go is the program
 // that daemons run, control_test.go and status_test.go speak to the control
 // socket, signal_test.go names and signals processes, load_test.go sends
-// requests, proc_test.go looks at processes from outside, and storm_test.go
-// holds the commands that kill and disturb many times over.
+// requests, proc_test.go looks at processes from outside, reload_test.go replaces
+// masters, and storm_test.go holds the commands that kill and disturb many times over.
 package test
 
 import (
@@ -128,6 +128,9 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"countfds": cmdCountFDs, // countfds TAG PROCESS: wait until it has no more than when it was asked first
 	"nonblock": cmdNonblock, // [!] nonblock PROCESS FD: whether O_NONBLOCK is set
 
+	"otherversion": cmdOtherVersion, // otherversion FILE VERSION: build the daemon as another version
+	"reloads":      cmdReloads,      // reloads NAME TIMES: new masters, and nothing else may change
+
 	"killmaster":  cmdKillMaster,  // killmaster NAME [TIMES]: KILL it, wait for the next one
 	"upgradekill": cmdUpgradeKill, // upgradekill NAME TIMES: upgrades with the master killed at ever later points
 	"hostile":     cmdHostile,     // hostile NAME COUNT: bad clients, all at once
@@ -136,6 +139,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 
 func setup(t *testing.T, env *testscript.Env) error {
 	env.Setenv("PATH", binaries+string(filepath.ListSeparator)+env.Getenv("PATH"))
+	env.Setenv("BIN", binaries)
 	env.Setenv("GORACE", os.Getenv("GORACE"))
 	env.Setenv("HOME", env.WorkDir)
 	// Workers of other users must be able to reach the control socket.

@@ -119,6 +119,10 @@ func (k *keeper) reap() {
 		case pid == k.master.pid:
 			k.masterEnded(k.sys.reap(pid))
 		case k.reniceEnded(pid):
+		case k.heir != nil && pid == k.heir.pid:
+			k.heirEnded(k.sys.reap(pid))
+		case k.former[pid] != 0:
+			k.reapFormer(pid)
 		case k.spawner.busy():
 			// It may be the child of the spawn that has not answered yet, whose
 			// spawned must come first. It stays where it is until the answer,
@@ -144,6 +148,14 @@ func (k *keeper) reapKnown() {
 	}
 	if k.master.pid != 0 && k.sys.hasEnded(k.master.pid) {
 		k.masterEnded(k.sys.reap(k.master.pid))
+	}
+	if k.heir != nil && k.heir.pid != 0 && k.sys.hasEnded(k.heir.pid) {
+		k.heirEnded(k.sys.reap(k.heir.pid))
+	}
+	for pid := range k.former {
+		if k.sys.hasEnded(pid) {
+			k.reapFormer(pid)
+		}
 	}
 }
 

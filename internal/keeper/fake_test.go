@@ -81,7 +81,8 @@ func newTestKeeper(t *testing.T) *testKeeper {
 		cfg: cfg, sys: sys, log: slog.New(slog.NewTextHandler(io.Discard, nil)), setLevel: func(slog.Level) {},
 		table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
 		spawner: spawner{jobs: make(chan job), answers: make(chan answer)},
-		worker:  process{path: "/p", argv: []string{"p"}},
+		former:  map[int]time.Duration{}, binary: "/usr/bin/einhyrningsins",
+		worker: process{path: "/p", argv: []string{"p"}},
 	}
 	k.hello = link.Hello{Version: link.Version}
 	null, err := os.Open(os.DevNull)
@@ -146,6 +147,14 @@ func (k *testKeeper) live() {
 	k.t.Helper()
 	k.runMaster()
 	k.send(&link.Live{})
+	if in := k.receive(); !isLead(in.Msg) {
+		k.t.Fatalf("after Live the keeper says %T, want Lead", in.Msg)
+	}
+}
+
+func isLead(m link.Message) bool {
+	_, ok := m.(*link.Lead)
+	return ok
 }
 
 // masterDies ends the master: its link first, then the process.

@@ -47,8 +47,11 @@ type keeper struct {
 	table    table
 	spawner  spawner
 	master   master
-	saved    []byte // the pool, as the master last saved it
-	settings []byte // what was changed while running, likewise
+	heir     *heir                 // the next master, during a reload
+	former   map[int]time.Duration // masters that were replaced and have not ended: pid → when to kill them
+	binary   string                // where our binary is on disk
+	saved    []byte                // the pool, as the master last saved it
+	settings []byte                // what was changed while running, likewise
 	caught   map[syscall.Signal]*caughtSignal
 	ints     int           // INTs caught since the start
 	stopAt   time.Duration // when the last stop signal was caught; 0: none ever
@@ -105,6 +108,8 @@ func (k *keeper) run() (int, string) {
 			} else {
 				k.masterClosed()
 			}
+		case in, open := <-k.heir.in():
+			k.heirSays(in, open)
 		case <-k.master.drained():
 		case <-timer.C:
 			k.deadlines()
@@ -138,6 +143,14 @@ func (k *keeper) nextDeadline() (time.Duration, bool) {
 	}
 	earlier(k.master.abandonAt)
 	earlier(k.reniceBy())
+	if k.heir != nil {
+		earlier(k.heir.by)
+	}
+	for _, at := range k.former {
+		if at != never {
+			earlier(at)
+		}
+	}
 	switch {
 	case k.ending != nil:
 		earlier(k.ending.by)
@@ -157,7 +170,15 @@ func (k *keeper) deadlines() {
 	now := k.sys.now()
 	due := func(t time.Duration) bool { return t > 0 && t <= now }
 	k.killRenicing()
+	for pid, at := range k.former {
+		if due(at) {
+			k.former[pid] = never // it has to be reaped only
+			_ = k.sys.kill(pid, syscall.SIGKILL, false)
+		}
+	}
 	switch {
+	case k.heir != nil && due(k.heir.by):
+		k.abandonReload(k.heir.late())
 	case due(k.master.abandonAt):
 		k.abandonLink()
 	case k.ending != nil:
@@ -195,6 +216,13 @@ func (k *keeper) catchUp() {
 		case <-k.master.conn.Parked():
 		}
 	}
+	for k.heir != nil && k.heir.conn != nil && !k.heir.conn.Idle() {
+		select {
+		case in, open := <-k.heir.in():
+			k.heirSays(in, open)
+		case <-k.heir.conn.Parked():
+		}
+	}
 }
 
 // caughtSignal takes note of a signal, for the master to deal with.
@@ -210,6 +238,7 @@ func (k *keeper) caughtSignal(sig syscall.Signal) {
 	c.count = min(c.count+1, 3) // a third one says all that there is to say
 	if isStop(sig) {
 		k.stopAt = k.sys.now()
+		k.abandonReload("we are stopping")
 	}
 	if sig == syscall.SIGINT {
 		k.ints++

@@ -37,6 +37,9 @@ type master struct {
 	liveAt    time.Duration // 0: not live
 	greeted   bool          // hello was said
 	killed    bool
+	quiesced  bool          // stands still for an heir
+	waitedAt  time.Duration // since when it can be expected to deal with things
+	binary    *os.File      // what it was started from; nil: our own binary
 	closedAt  time.Duration // when its link was read to the end, and it still was there
 	done      uint64        // number of the last signal that was carried out
 	toldDone  uint64
@@ -70,7 +73,7 @@ func (m *master) drained() <-chan struct{} {
 // hungAt is when the master must be taken for hung, unless something moves;
 // 0: nothing waits for it.
 func (m *master) hungAt(k *keeper) time.Duration {
-	if m.pid == 0 || m.killed {
+	if m.pid == 0 || m.killed || m.quiesced {
 		return 0
 	}
 	if m.conn == nil {
@@ -88,7 +91,7 @@ func (m *master) hungAt(k *keeper) time.Duration {
 	if oldest == 0 {
 		return 0
 	}
-	return max(oldest, m.liveAt) + patience
+	return max(oldest, m.waitedAt) + patience
 }
 
 func (m *master) hungHow() string {
@@ -104,7 +107,7 @@ func (m *master) hungHow() string {
 // startMaster asks the spawner for a master.
 func (k *keeper) startMaster() {
 	m := &k.master
-	m.greeted, m.killed, m.liveAt, m.done, m.toldDone = false, false, 0, 0, 0
+	m.greeted, m.killed, m.quiesced, m.liveAt, m.done, m.toldDone = false, false, false, 0, 0, 0
 	ours, theirs, err := link.Pair()
 	if err != nil {
 		k.cannotStartMaster(fmt.Errorf("cannot make the link to a master: %w", err))
@@ -112,16 +115,24 @@ func (k *keeper) startMaster() {
 	}
 	m.conn, m.theirs, m.starting = ours, theirs, true
 	path := ownProgram
-	if path == "" {
+	switch {
+	case m.binary != nil:
+		path = heldPath(m.binary, k.binary)
+	case path == "":
 		path, _ = os.Executable()
 	}
-	k.spawner.wantFirst(job{process: process{
+	k.spawner.wantFirst(job{process: k.masterProcess(path, theirs)})
+}
+
+// masterProcess is a master that is started from path.
+func (k *keeper) masterProcess(path string, theirs *os.File) process {
+	return process{
 		path:    path,
 		argv:    k.masterArgs(),
 		env:     os.Environ(),
 		files:   []uintptr{k.devNull.Fd(), 1, 2, theirs.Fd()},
 		blocked: handled,
-	}})
+	}
 }
 
 // masterArgs are the command line of a master, for ps.
@@ -176,9 +187,7 @@ func (k *keeper) masterEnded(status syscall.WaitStatus) {
 	if m.conn != nil {
 		m.abandonAt = k.sys.now() + time.Second
 	}
-	switch {
-	case m.killed:
-	default:
+	if !m.killed {
 		m.lastWord = endOf(status)
 	}
 	k.masterGone()
@@ -204,6 +213,10 @@ func (k *keeper) abandonLink() {
 func (k *keeper) masterGone() {
 	m := &k.master
 	if m.exists() {
+		return
+	}
+	if k.heir != nil {
+		k.oldDied()
 		return
 	}
 	if m.liveAt > 0 {
@@ -249,87 +262,4 @@ func (k *keeper) killMaster(why string) {
 	m.lastWord = why
 	k.log.Warn("killing the master", "pid", m.pid, "reason", why)
 	_ = k.sys.kill(m.pid, syscall.SIGKILL, false)
-}
-
-// tell sends the master what is new, as long as its socket takes it.
-func (k *keeper) tell() {
-	m := &k.master
-	if m.conn == nil || m.pid == 0 || k.ending != nil {
-		return
-	}
-	if !m.greeted {
-		k.greet()
-	}
-	for len(k.table.news) > 0 && !m.conn.Pending() {
-		c := k.table.news[0]
-		k.table.news = k.table.news[1:]
-		c.queue = false
-		k.tellChild(c)
-	}
-	if m.done > m.toldDone && !m.conn.Pending() {
-		m.toldDone = m.done
-		m.conn.Send(&link.Done{Through: m.done})
-	}
-	for sig, c := range k.caught {
-		if c.count > c.told && !m.conn.Pending() {
-			m.conn.Send(&link.Signalled{Signal: int(sig), Count: c.count - c.told})
-			c.told = c.count
-		}
-	}
-}
-
-func (k *keeper) tellChild(c *child) {
-	if c.PID != 0 && !c.told.spawned {
-		c.told.spawned = true
-		if fd, ok := k.channelOf(c); ok {
-			k.master.conn.Send(&link.Channel{Serial: c.Serial}, fd)
-		}
-		k.master.conn.Send(&link.Spawned{Serial: c.Serial, PID: c.PID, At: c.StartedAt})
-	}
-	if c.ended() && !c.told.ended {
-		c.told.ended = true
-		if c.Failed != nil {
-			k.master.conn.Send(c.Failed)
-		} else {
-			k.master.conn.Send(c.Exit)
-		}
-	}
-}
-
-// greet tells a new master everything.
-func (k *keeper) greet() {
-	m := &k.master
-	m.greeted = true
-	all := k.table.all()
-	h := k.hello
-	h.NextSerial, h.Children, h.Masters = k.table.next, len(all), m.count-1
-	h.Saved, h.Settings = k.saved, k.settings
-	if m.failures >= triesWithState {
-		h.Rebuild = fmt.Sprintf("%d masters in a row never went live", m.failures)
-	}
-	h.Signals = map[int]int{}
-	for sig, c := range k.caught {
-		if c.count > 0 {
-			h.Signals[int(sig)] = c.count
-		}
-		c.told = c.count
-	}
-	listener, err := k.control.dup()
-	if err != nil {
-		k.killMaster("cannot hand over the control socket: " + err.Error())
-		return
-	}
-	m.conn.Send(&h, listener)
-	for _, c := range all {
-		row := c.Child
-		var fds []int
-		if fd, ok := k.channelOf(c); ok {
-			row.Channel, fds = true, []int{fd}
-		}
-		m.conn.Send(&row, fds...)
-		c.told = told{spawned: c.PID != 0, ended: c.ended()}
-		c.queue = false
-	}
-	k.table.news = nil
-	m.conn.Send(&link.Begin{})
 }

@@ -20,12 +20,21 @@ func (k *keeper) order(in link.Received) {
 	for _, fd := range in.FDs {
 		unix.Close(fd) // no message of a master carries one
 	}
-	if k.ending != nil {
+	if k.ending != nil || k.master.quiesced {
 		return
 	}
-	switch m := in.Msg.(type) {
+	k.obey(in.Msg)
+}
+
+func (k *keeper) obey(msg link.Message) {
+	switch m := msg.(type) {
+	case *link.Greet: // it was started from a binary that speaks our version
 	case *link.Live:
 		k.wentLive()
+	case *link.Reload:
+		k.startHeir()
+	case *link.Quiesced:
+		k.oldQuiesced(m)
 	case *link.Spawn:
 		k.orderSpawn(m)
 	case *link.Signal:
@@ -45,6 +54,7 @@ func (k *keeper) order(in link.Received) {
 		k.orderLook(m)
 	case *link.Exit:
 		k.log.Debug("the master asks to end", "code", m.Code)
+		k.abandonReload("the old master ends")
 		k.ending = &ending{code: m.Code, reason: m.Reason, by: k.sys.now() + patience}
 	default:
 		k.killMaster(fmt.Sprintf("it sent %T", m))
@@ -55,8 +65,10 @@ func (k *keeper) wentLive() {
 	m := &k.master
 	if m.liveAt == 0 {
 		m.liveAt = k.sys.now()
+		m.waitedAt = m.liveAt
 		m.failures = 0
 		m.everLive = true
+		m.conn.Send(&link.Lead{})
 	}
 }
 
@@ -95,6 +107,8 @@ func (k *keeper) answered(a answer) {
 		k.renewed(a)
 	case a.job.renice != nil:
 		k.reniceStarted(a)
+	case a.job.heir != nil:
+		k.heirStarted(a)
 	case a.job.serial == 0:
 		k.masterStarted(a)
 	case a.err != nil:

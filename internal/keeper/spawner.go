@@ -3,6 +3,7 @@
 package keeper
 
 import (
+	"os"
 	"runtime"
 	"slices"
 	"syscall"
@@ -20,6 +21,7 @@ type job struct {
 	channel bool   // it gets a connection of its own, behind its other files
 	renew   string // path of the control socket to bind anew
 	renice  *child // the worker that the process is to give its niceness
+	heir    *heir  // to start from the binary at process.path, which is to be held open
 }
 
 // answer is what became of a job.
@@ -29,8 +31,9 @@ type answer struct {
 	at  time.Duration
 	err error
 
-	bound   bound // of a job to renew
-	channel int   // our end of the worker's own connection; 0: it has none
+	bound   bound    // of a job to renew
+	channel int      // our end of the worker's own connection; 0: it has none
+	binary  *os.File // of an heir
 }
 
 // spawner is the loop's side of the one thread that forks. Where workers have a
@@ -69,9 +72,12 @@ func (s spawner) serve(sys system, jobs <-chan job) {
 	runtime.LockOSThread()
 	for j := range jobs {
 		a := answer{job: j}
-		if j.renew != "" {
+		switch {
+		case j.renew != "":
 			a.bound, a.err = rebindControl(j.renew)
-		} else {
+		case j.heir != nil:
+			a.pid, a.binary, a.err = startHeld(sys, j.process)
+		default:
 			a.pid, a.channel, a.err = start(sys, j)
 		}
 		a.at = sys.now()
@@ -98,6 +104,29 @@ func start(sys system, j job) (pid, channel int, err error) {
 		return 0, 0, err
 	}
 	return pid, ours, nil
+}
+
+// startHeld starts a process from a binary that it holds open, so that the very
+// same can be started again when the disk holds another.
+func startHeld(sys system, p process) (int, *os.File, error) {
+	binary, err := os.Open(p.path)
+	if err != nil {
+		return 0, nil, err
+	}
+	p.path = heldPath(binary, p.path)
+	pid, err := sys.start(p)
+	if err != nil {
+		binary.Close()
+		return 0, nil, err
+	}
+	return pid, binary, nil
+}
+
+// dropHeir takes the job of an heir from the queue; false when it was begun.
+func (s *spawner) dropHeir(h *heir) bool {
+	was := len(s.queue)
+	s.queue = slices.DeleteFunc(s.queue, func(j job) bool { return j.heir == h })
+	return len(s.queue) < was
 }
 
 func (s *spawner) want(j job) { s.queue = append(s.queue, j) }

@@ -80,6 +80,7 @@ func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int,
 	k := &keeper{
 		cfg: cfg, sys: realSystem{}, log: log.Logger(), setLevel: log.SetLevel,
 		started: time.Now(), table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
+		former: map[int]time.Duration{}, binary: binaryPath(os.Args[0], os.Environ()),
 		events: eventsIn{
 			child: make(chan os.Signal, 1), stop: make(chan os.Signal, 16),
 			other: make(chan os.Signal, 16), ignored: ignored,

@@ -18,6 +18,13 @@ import (
 // by now, proc(5). In the child that executes it, it still means ours.
 const ownProgram = "/proc/self/exe"
 
+// heldPath is by what name an open binary is executed: proc(5). Its own name may
+// stand for another file by now. It works for a binary, not for a script, whose
+// interpreter would find the descriptor closed.
+func heldPath(f *os.File, _ string) string {
+	return "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
+}
+
 // siPID is where waitid(2) puts si_pid: behind si_signo, si_errno, si_code
 // and, where pointers take 8 bytes, padding.
 const siPID = 8 + unsafe.Sizeof(uintptr(0))

@@ -16,6 +16,9 @@ import (
 // survives its replacement on disk, so masters start from its path.
 const ownProgram = ""
 
+// heldPath is the path on disk here: there is no executing of open files.
+func heldPath(_ *os.File, path string) string { return path }
+
 // reaped holds the children that wait has taken: there is no looking without
 // reaping here, so what is left of such a child's group is signalled when its
 // number is free already. Only the keeper's loop touches it.

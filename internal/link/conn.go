@@ -60,6 +60,15 @@ func Pair() (*Conn, *os.File, error) {
 	return ours, theirs, nil
 }
 
+// Stream makes the two ends of a stream for others, as file descriptors.
+func Stream() (from, to int, err error) {
+	fds, err := socketpair()
+	if err != nil {
+		return -1, -1, os.NewSyscallError("socketpair", err)
+	}
+	return fds[0], fds[1], nil
+}
+
 // New makes a Conn of an end of the link, takes f over, and begins to receive.
 func New(f *os.File) (*Conn, error) {
 	defer f.Close()

@@ -13,8 +13,11 @@ type Reload struct{}
 // messages, and Handed as the last.
 type Quiesce struct{}
 
-// Quiesced answers Quiesce: nothing follows on the link until ReloadFailed.
-type Quiesced struct{}
+// Quiesced answers Quiesce: nothing follows on the link until ReloadFailed. If
+// Failure is not "", nothing is handed over, and why.
+type Quiesced struct {
+	Failure string `json:"failure,omitempty"`
+}
 
 // ReloadFailed says that the master stays, and why; it goes on if it was
 // quiesced.

@@ -36,7 +36,7 @@ func samples() []Message {
 		&Live{}, &Spawn{1, 2, 3}, &Signal{1, 2, 3, true, LevelKill}, &Forget{1, 2, 3},
 		&Save{Serial: 1, ReadyAt: 2, Data: []byte(`{}`), Signals: map[int]int{15: 1}, Generations: []int{1}}, &Renew{}, &Exit{1, "r"},
 		&Lead{}, &Channel{1}, &Greet{1, 2, "s"}, &Settings{[]byte(`{}`), 4},
-		&Reload{}, &Quiesce{}, &Quiesced{}, &ReloadFailed{"r"}, &Client{[]byte(`{}`)}, &Luggage{[]byte(`{}`)}, &Handed{},
+		&Reload{}, &Quiesce{}, &Quiesced{"f"}, &ReloadFailed{"r"}, &Client{[]byte(`{}`)}, &Luggage{[]byte(`{}`)}, &Handed{},
 		&Look{1}, &Looked{launch}, &LookFailed{1, "r"}, &Blind{"r"},
 		&LookAt{Program: bytes, Dir: bytes[0], Env: []EnvSource{{"p", true, true}}, Drop: []string{"A"}, ReexecAs: bytes, Einhorn: true},
 		&Saw{bytes, bytes, bytes[0], bytes[0], bytes[0], true},

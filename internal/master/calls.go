@@ -40,6 +40,7 @@ func init() {
 		{wire.SetWorkers, "N", "run N workers", false, (*loop).setWorkers},
 		{wire.Upgrade, "[smooth|fleet]", "replace all workers by a new generation", false, (*loop).upgrade},
 		{wire.Follow, "[GENERATION]", "watch an upgrade to its end", false, (*loop).follow},
+		{wire.Reload, "", "replace the master by one from the binary on disk", false, (*loop).reload},
 		{wire.Signal, "SIG…", "send signals to all workers", false, (*loop).sendSignals},
 		{wire.Config, "[KEY=VALUE…]", "show the settings, or change some", false, (*loop).config},
 		{wire.Quieter, "", "log less", false, (*loop).quieter},
@@ -62,6 +63,8 @@ func (l *loop) call(c *control.Call) {
 		err = wire.Errorf(wire.Refused, "cannot %s: on its own connection a worker may only %s and %s", c.Command, wire.WorkerAck, wire.WorkerPing)
 	case !c.Peer.Trusted && !verbs[i].worker:
 		err = wire.Errorf(wire.Refused, "cannot %s: only root and user %d may, you are user %d", c.Command, syscall.Geteuid(), c.Peer.UID)
+	case c.Carried != nil:
+		err = l.goOnWith(c)
 	default:
 		err = verbs[i].do(l, c)
 	}

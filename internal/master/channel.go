@@ -29,12 +29,16 @@ func (o *opening) takeChannel(c *link.Child, fds []int) {
 // serveChannels serves what came with the hello, but for workers that have
 // ended: what an earlier master handed over of these ends, too.
 func (l *loop) serveChannels(o *opening) {
-	for serial, fd := range o.channels {
+	for serial, fd := range l.channels {
 		l.serveChannel(serial, []int{fd})
 	}
-	o.channels = nil
+	l.channels = nil
+	left := map[uint64]bool{}
+	for _, w := range l.pool.Workers() {
+		left[w.Serial] = true
+	}
 	for _, c := range o.children {
-		if c.Exit != nil {
+		if !left[c.Serial] {
 			l.control.EndWorker(c.Serial)
 		}
 	}
@@ -42,6 +46,13 @@ func (l *loop) serveChannels(o *opening) {
 
 func (l *loop) serveChannel(serial uint64, fds []int) {
 	for _, fd := range fds {
+		if l.control == nil {
+			if l.channels == nil {
+				l.channels = map[uint64]int{}
+			}
+			l.channels[serial] = fd
+			continue
+		}
 		if err := l.control.AddWorker(fd, serial); err != nil {
 			l.log.Error("a worker cannot use its own connection", "serial", serial, "error", err)
 		}

@@ -98,6 +98,7 @@ func (k *fakeKeeper) start(children ...link.Child) {
 		}
 	}
 	conn.Send(&link.Begin{})
+	conn.Send(&link.Lead{}) // the answer to Live, which is to come
 	k.t.Cleanup(conn.Close)
 }
 

@@ -57,6 +57,22 @@ func (l *loop) follow(c *control.Call) *wire.Error {
 		l.watch(c, generation)
 		return nil
 	}
+	return l.followEnded(c, generation)
+}
+
+// rejoin is follow for a client that an earlier master has told the beginning.
+func (l *loop) rejoin(c *control.Call, generation int) *wire.Error {
+	u := l.pool.State().Upgrade
+	if u.Phase == pool.Running && generation == u.Generation {
+		l.addWaiter(c, generation)
+		return nil
+	}
+	return l.followEnded(c, generation)
+}
+
+// followEnded says how an upgrade ended that does not run any more.
+func (l *loop) followEnded(c *control.Call, generation int) *wire.Error {
+	st := l.pool.State()
 	i := slices.IndexFunc(st.History, func(o pool.Outcome) bool { return o.Generation == generation })
 	switch {
 	case i >= 0:
@@ -76,13 +92,18 @@ func (l *loop) watch(c *control.Call, generation int) {
 		l.ok(c, nil, "%s", message)
 		return
 	}
+	l.addWaiter(c, generation)
+	data := l.progress(generation)
+	l.answer(func() { c.Progress(message, data) })
+}
+
+func (l *loop) addWaiter(c *control.Call, generation int) {
 	if len(l.waiters) >= l.pruneAt {
 		l.pruneWaiters()
 		l.pruneAt = max(2*len(l.waiters), 64)
 	}
+	c.Carry(carried{Generation: generation})
 	l.waiters = append(l.waiters, &waiter{c, generation})
-	data := l.progress(generation)
-	l.answer(func() { c.Progress(message, data) })
 }
 
 func (l *loop) progress(generation int) wire.Progress {

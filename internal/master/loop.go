@@ -4,6 +4,8 @@ package master
 
 import (
 	"log/slog"
+	"maps"
+	"net"
 	"os"
 	"runtime/debug"
 	"syscall"
@@ -13,6 +15,7 @@ import (
 	"einhyrningsins/internal/control"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/pool"
+	"einhyrningsins/internal/version"
 )
 
 // loop owns all that the master knows. Only its goroutine touches it.
@@ -41,8 +44,14 @@ type loop struct {
 	caught  map[int]int // signals to be forgotten with the next save
 	end     *pool.End
 
-	launches []link.Launch // what generations are started from, the newest last
-	kept     []int         // generations of which workers may still be spawned
+	launches []link.Launch     // what generations are started from, the newest last
+	kept     []int             // generations of which workers may still be spawned
+	listener *net.UnixListener // until it is served
+	channels map[uint64]int    // workers' own connections, likewise; by serial
+	reloads  []*control.Call   // clients that wait for a reload
+	quiesce  int               // the stream to hand over on, once nothing is under way; or -1
+	handover *link.Conn        // the stream to the next master; not nil: we stand still for it
+	later    []link.Received   // what the keeper said meanwhile
 }
 
 // ping is a worker's last sign of life.
@@ -51,12 +60,18 @@ type ping struct {
 	requestID string
 }
 
-func newLoop(o *opening, conn *link.Conn, server *control.Server, log Log) *loop {
-	return &loop{
-		cfg: o.cfg, hello: o.hello, link: conn, control: server,
+func newLoop(o *opening, conn *link.Conn, log Log) *loop {
+	l := &loop{
+		cfg: o.cfg, hello: o.hello, link: conn, listener: o.listener,
 		log: log.Logger(), flush: log.Flush, setLevel: log.SetLevel,
 		byPID: map[int]uint64{}, pinged: map[uint64]ping{}, told: map[uint64][]syscall.Signal{}, caught: map[int]int{},
+		quiesce: -1, channels: o.channels,
 	}
+	maps.Copy(l.told, o.handed.luggage.Told)
+	for _, p := range o.handed.luggage.Pings {
+		l.pinged[p.Serial] = ping{p.At, p.RequestID}
+	}
+	return l
 }
 
 // goOn makes the pool, tells it in one step all that has happened while no
@@ -67,9 +82,12 @@ func (l *loop) goOn(o *opening) {
 	for _, launch := range o.hello.Launches {
 		l.know(launch)
 	}
-	if o.hello.Masters > 0 {
+	switch {
+	case o.hello.Reload:
+		l.log.Info("taking over", "pid", os.Getpid(), "version", version.Version, "workers", len(o.children), "clients", len(o.handed.clients))
+	case o.hello.Masters > 0:
 		l.log.Warn("a new master goes on", "pid", os.Getpid(), "workers", len(o.children))
-	} else {
+	default:
 		for _, s := range o.hello.Sockets {
 			l.log.Info("listening", "address", s.Address, "spec", s.Spec, "fd", s.FD)
 		}
@@ -88,7 +106,6 @@ func (l *loop) goOn(o *opening) {
 			l.byPID[c.PID] = c.Serial
 		}
 	}
-	l.serveChannels(o)
 	for sig, count := range o.hello.Signals {
 		events = append(events, l.caughtSignal(sig, count)...)
 	}
@@ -103,16 +120,18 @@ func (l *loop) run() {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	for !l.over() {
+		if l.quiesce >= 0 && len(l.held) == 0 && !l.link.Pending() {
+			l.standStill()
+		}
 		l.arm(timer)
 		calls := l.control.Calls()
-		if l.link.Pending() {
-			calls = nil // the keeper is behind: clients have to wait
+		if l.link.Pending() || l.quiesce >= 0 || l.handover != nil {
+			calls = nil // the keeper is behind, or another master comes: clients have to wait
 		}
 		select {
 		case in, open := <-l.link.In():
 			if !open {
-				l.log.Error("the keeper is gone; its workers serve on without it", "reason", l.link.Err())
-				l.flush(time.Second)
+				l.dismissed()
 				return
 			}
 			l.news(in)
@@ -128,10 +147,18 @@ func (l *loop) run() {
 	l.finish()
 }
 
+// dismissed is the end that we did not ask for.
+func (l *loop) dismissed() {
+	if l.handover == nil {
+		l.log.Error("the keeper is gone; its workers serve on without it", "reason", l.link.Err())
+	}
+	l.flush(time.Second)
+}
+
 // arm sets the timer to the pool's deadline; without one nothing wakes us.
 func (l *loop) arm(timer *time.Timer) {
 	timer.Stop()
-	if at, ok := l.pool.Deadline(); ok && l.end == nil {
+	if at, ok := l.pool.Deadline(); ok && l.end == nil && l.quiesce < 0 && l.handover == nil {
 		timer.Reset(max(at-link.Now(), 0))
 	}
 }

@@ -5,7 +5,8 @@
 // killed, the keeper starts another, which goes on where it was.
 //
 // The way through: this file takes the hello and makes a pool of it. loop.go is
-// the one goroutine that owns everything. news.go turns the keeper's messages
+// the one goroutine that owns everything, reload.go takes over from a living
+// master and hands over to the next. news.go turns the keeper's messages
 // into events, calls.go and one file a group of verbs turn clients' requests
 // into events and answers, actions.go carries out what the pool asks for, and
 // holds answers back until what they speak of is done. follow.go tells clients
@@ -24,9 +25,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/config"
-	"einhyrningsins/internal/control"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/pool"
+	"einhyrningsins/internal/version"
 )
 
 // Log is what the master needs of a log.
@@ -37,7 +38,7 @@ type Log interface {
 }
 
 // helloTimeout bounds the opening, in case this was not started by a keeper.
-const helloTimeout = 10 * time.Second
+const helloTimeout = 20 * time.Second
 
 // opening is all that the keeper says at first.
 type opening struct {
@@ -46,6 +47,8 @@ type opening struct {
 	children []link.Child
 	channels map[uint64]int // descriptors of workers' own connections, by serial
 	listener *net.UnixListener
+	from     *os.File // where the old master hands over; nil: there is none
+	handed   handed   // what it handed over
 }
 
 // Run is the master's whole life. linkFile is its end of the link. newLog makes
@@ -57,22 +60,30 @@ func Run(linkFile *os.File, newLog func(*config.Config) Log) error {
 		return fmt.Errorf("cannot use the link to the keeper: %w", err)
 	}
 	defer conn.Close()
+	conn.Send(&link.Greet{Oldest: link.Oldest, Version: link.Version, Software: version.Version})
 	open, err := takeOpening(conn)
 	if err != nil {
 		return err
+	}
+	if open.from != nil {
+		if open.handed, err = takeOver(open.from); err != nil {
+			return err
+		}
 	}
 	changes, warnings := takeChanges(&open.hello, &open.cfg)
 	log := newLog(&open.cfg)
 	for _, w := range warnings {
 		log.Logger().Warn(w)
 	}
-	server, err := control.New(open.listener, log.Logger())
-	if err != nil {
-		return fmt.Errorf("cannot serve the control socket: %w", err)
-	}
-	l := newLoop(open, conn, server, log)
+	l := newLoop(open, conn, log)
 	l.changes = changes
 	l.goOn(open)
+	if !l.awaitLead() {
+		return nil
+	}
+	if err := l.serve(open); err != nil {
+		return err
+	}
 	l.run()
 	return nil
 }
@@ -101,14 +112,17 @@ func (o *opening) take(in link.Received) (done bool, err error) {
 	switch m := in.Msg.(type) {
 	case *link.Hello:
 		o.hello = *m
-		if m.Version != link.Version {
-			return false, fmt.Errorf("cannot start: the keeper speaks version %d of the link, this master %d", m.Version, link.Version)
+		if m.Version < link.Oldest || m.Version > link.Version {
+			return false, fmt.Errorf("cannot start: the keeper speaks version %d of the link, this master %d to %d", m.Version, link.Oldest, link.Version)
 		}
 		if err := json.Unmarshal(m.Config, &o.cfg); err != nil {
 			return false, fmt.Errorf("cannot read the options: %w", err)
 		}
-		if len(in.FDs) != 1 {
-			return false, fmt.Errorf("cannot start: the keeper sent %d sockets with its hello", len(in.FDs))
+		switch {
+		case len(in.FDs) == 2 && m.Reload:
+			o.from = os.NewFile(uintptr(in.FDs[1]), "handover")
+		case len(in.FDs) != 1 || m.Reload:
+			return false, fmt.Errorf("cannot start: the keeper sent %d descriptors with its hello", len(in.FDs))
 		}
 		o.listener, err = listenerOf(in.FDs[0])
 		return false, err
@@ -187,6 +201,7 @@ func childrenOf(o *opening) (children []pool.Child, err error) {
 			Serial: c.Serial, Generation: c.Generation, Index: c.Index, PID: c.PID,
 			OrderedAt: c.OrderedAt, StartedAt: c.StartedAt, ReadyAt: c.ReadyAt,
 			Level: pool.Level(c.Level), SignalAt: c.SignalAt,
+			Certain: o.handed.whole,
 		}
 		if c.Saved != nil {
 			w := &pool.Worker{}

@@ -19,7 +19,18 @@ import (
 
 // news takes one message of the keeper.
 func (l *loop) news(in link.Received) {
+	if _, ok := in.Msg.(*link.ReloadFailed); l.handover != nil && !ok {
+		l.later = append(l.later, in) // what we did now, the keeper would not hear
+		return
+	}
 	switch m := in.Msg.(type) {
+	case *link.Quiesce:
+		if len(in.FDs) == 1 && l.quiesce < 0 {
+			l.quiesce = in.FDs[0]
+			return
+		}
+	case *link.ReloadFailed:
+		l.reloadFailed(m)
 	case *link.Spawned:
 		l.byPID[m.PID] = m.Serial
 		l.step(pool.Spawned{Serial: m.Serial, PID: m.PID, At: m.At})
@@ -55,7 +66,12 @@ func (l *loop) newListener(fds []int) {
 		return
 	}
 	listener, err := listenerOf(fds[0])
-	if err == nil {
+	switch {
+	case err != nil:
+	case l.control == nil:
+		l.listener.Close()
+		l.listener = listener
+	default:
 		err = l.control.Replace(listener)
 	}
 	if err != nil {
@@ -69,7 +85,9 @@ func (l *loop) exited(m *link.Exited) {
 	}
 	delete(l.pinged, m.Serial)
 	delete(l.told, m.Serial)
-	l.control.EndWorker(m.Serial)
+	if l.control != nil {
+		l.control.EndWorker(m.Serial)
+	}
 	l.step(exited(m))
 }
 

@@ -19,7 +19,8 @@ type Child struct {
 	ReadyAt    Time
 	Level      Level
 	SignalAt   Time
-	Saved      *Worker // what a dead master saved of it, or nil
+	Saved      *Worker // what an earlier master saved of it, or nil
+	Certain    bool    // that master handed over in order: no ACK can be lost
 }
 
 // Restore makes a pool that goes on where the one of a dead master was. st must
@@ -97,7 +98,7 @@ func (p *Pool) workerOf(c Child) *Worker {
 	if sent >= w.Phase && sent >= Draining {
 		w.Phase, w.SignalAt = sent, c.SignalAt
 	}
-	if w.Phase == Starting && p.set.AckManual {
+	if w.Phase == Starting && p.set.AckManual && !c.Certain {
 		w.Uncertain = true
 	}
 	return w

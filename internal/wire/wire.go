@@ -193,6 +193,14 @@ type Generation struct {
 	LookedAt   time.Time `json:"looked_at"`
 }
 
+// Reloaded is the "data" of reload.
+type Reloaded struct {
+	PID        int    `json:"pid"`     // of the new master
+	Version    string `json:"version"` // of the new master
+	WasPID     int    `json:"was_pid"`
+	WasVersion string `json:"was_version"`
+}
+
 // Socket is one listening socket.
 type Socket struct {
 	Spec    string `json:"spec"`    // as given to -b

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"fmt"
+	"syscall"
+
+	"einhyrningsins/internal/link"
+)
+
+// tell sends the master what is new, as long as its socket takes it.
+func (k *keeper) tell() {
+	m := &k.master
+	if m.conn == nil || m.pid == 0 || m.quiesced || k.ending != nil {
+		return
+	}
+	if !m.greeted {
+		k.greet()
+	}
+	for len(k.table.news) > 0 && !m.conn.Pending() {
+		c := k.table.news[0]
+		k.table.news = k.table.news[1:]
+		c.queue = false
+		k.tellChild(c)
+	}
+	if m.done > m.toldDone && !m.conn.Pending() {
+		m.toldDone = m.done
+		m.conn.Send(&link.Done{Through: m.done})
+	}
+	for sig, c := range k.caught {
+		if c.count > c.told && !m.conn.Pending() {
+			m.conn.Send(&link.Signalled{Signal: int(sig), Count: c.count - c.told})
+			c.told = c.count
+		}
+	}
+}
+
+func (k *keeper) tellChild(c *child) {
+	if c.PID != 0 && !c.told.spawned {
+		c.told.spawned = true
+		if fd, ok := k.channelOf(c); ok {
+			k.master.conn.Send(&link.Channel{Serial: c.Serial}, fd)
+		}
+		k.master.conn.Send(&link.Spawned{Serial: c.Serial, PID: c.PID, At: c.StartedAt})
+	}
+	if c.ended() && !c.told.ended {
+		c.told.ended = true
+		if c.Failed != nil {
+			k.master.conn.Send(c.Failed)
+		} else {
+			k.master.conn.Send(c.Exit)
+		}
+	}
+}
+
+// greet tells a new master everything.
+func (k *keeper) greet() {
+	m := &k.master
+	m.greeted = true
+	known, err := k.sayHello(m.conn, false)
+	if err != nil {
+		k.killMaster(err.Error())
+		return
+	}
+	k.nowKnows(known)
+}
+
+// knowledge is what a master was told of.
+type knowledge struct {
+	children map[uint64]told
+	signals  map[syscall.Signal]int
+}
+
+// sayHello tells a master everything there is to know, and returns what that
+// was. more descriptors may go with it.
+func (k *keeper) sayHello(conn *link.Conn, reload bool, more ...int) (knowledge, error) {
+	m := &k.master
+	listener, err := k.control.dup()
+	if err != nil {
+		return knowledge{}, fmt.Errorf("cannot hand over the control socket: %w", err)
+	}
+	all := k.table.all()
+	known := knowledge{map[uint64]told{}, map[syscall.Signal]int{}}
+	h := k.hello
+	h.NextSerial, h.Children, h.Masters, h.Reload = k.table.next, len(all), m.count, reload
+	h.Saved, h.Settings = k.saved, k.settings
+	if !reload {
+		h.Masters-- // it was counted when it was started
+		if m.failures >= triesWithState {
+			h.Rebuild = fmt.Sprintf("%d masters in a row never went live", m.failures)
+		}
+	}
+	h.Signals = map[int]int{}
+	for sig, c := range k.caught {
+		if c.count > 0 {
+			h.Signals[int(sig)] = c.count
+		}
+		known.signals[sig] = c.count
+	}
+	conn.Send(&h, append([]int{listener}, more...)...)
+	for _, c := range all {
+		row := c.Child
+		var fds []int
+		if fd, ok := k.channelOf(c); ok {
+			row.Channel, fds = true, []int{fd}
+		}
+		conn.Send(&row, fds...)
+		known.children[c.Serial] = told{spawned: c.PID != 0, ended: c.ended()}
+	}
+	conn.Send(&link.Begin{})
+	return known, nil
+}
+
+// nowKnows makes news of all that the master has not been told of.
+func (k *keeper) nowKnows(known knowledge) {
+	k.table.news = nil
+	for _, c := range k.table.all() {
+		c.told, c.queue = known.children[c.Serial], false
+		if c.PID != 0 && !c.told.spawned || c.ended() && !c.told.ended {
+			k.table.hasNews(c)
+		}
+	}
+	for sig, c := range k.caught {
+		c.told = known.signals[sig]
+	}
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/link"
+)
+
+// never is a time that does not come.
+const never = time.Duration(math.MaxInt64)
+
+// maxSaid bounds what an heir may say before it is live.
+const maxSaid = 1 << 17
+
+// heir is the next master during a reload: started from the binary on disk
+// while the old one goes on, told everything once the old one stands still, and
+// the master as soon as it is live. Whatever goes wrong until then is its end,
+// and the old one goes on.
+type heir struct {
+	phase    heirPhase
+	pid      int
+	conn     *link.Conn // nil when its end was read
+	theirs   *os.File   // its end of the link, until it was started
+	stream   int        // its end of the stream on which the old one hands over, until its hello; or -1
+	binary   *os.File   // what it was started from
+	by       time.Duration
+	told     knowledge
+	said     []link.Message // what counts once it is live
+	software string
+}
+
+type heirPhase int
+
+const (
+	heirStarts    heirPhase = iota // until it greets
+	heirWaits                      // for the old one to stand still
+	heirTakesOver                  // was told everything, until it is live
+)
+
+// in works for no heir, too.
+func (h *heir) in() <-chan link.Received {
+	if h == nil || h.conn == nil {
+		return nil
+	}
+	return h.conn.In()
+}
+
+func (h *heir) late() string {
+	switch {
+	case h.conn == nil:
+		return "the new master closed its link"
+	case h.phase == heirStarts:
+		return fmt.Sprintf("the new master did not say within %v which version of the link it speaks; is it einhyrningsins?", patience)
+	case h.phase == heirWaits:
+		return fmt.Sprintf("the old master did not stand still within %v", patience)
+	}
+	return fmt.Sprintf("the new master did not go live within %v", patience)
+}
+
+// binaryPath is where the binary is that name stands for, when it is called as
+// from a shell with this environment; links are left as they are, so that one
+// that is switched leads elsewhere.
+func binaryPath(name string, environ []string) string {
+	path, err := config.FindProgram(name, config.PathOf(environ))
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		path, _ = os.Executable()
+		path = strings.TrimSuffix(path, " (deleted)")
+	}
+	return path
+}
+
+// startHeir begins a reload.
+func (k *keeper) startHeir() {
+	if k.heir != nil {
+		return // it gets the answer of the first
+	}
+	if k.stopAt != 0 {
+		k.master.conn.Send(&link.ReloadFailed{Reason: "we are stopping"})
+		return
+	}
+	ours, theirs, err := link.Pair()
+	if err != nil {
+		k.master.conn.Send(&link.ReloadFailed{Reason: "cannot make the link to a new master: " + err.Error()})
+		return
+	}
+	h := &heir{conn: ours, theirs: theirs, stream: -1, by: k.sys.now() + patience}
+	k.heir = h
+	k.spawner.wantFirst(job{heir: h, process: k.masterProcess(k.binary, theirs)})
+}
+
+func (k *keeper) heirStarted(a answer) {
+	h := a.job.heir
+	h.theirs.Close()
+	if h != k.heir { // it was given up meanwhile
+		if a.err == nil {
+			a.binary.Close()
+			k.dismiss(a.pid, 0)
+		}
+		return
+	}
+	if a.err != nil {
+		k.abandonReload(fmt.Sprintf("cannot start %s: %v", k.binary, rootCause(a.err)))
+		return
+	}
+	h.pid, h.binary = a.pid, a.binary
+}
+
+// dismiss lets a master end, and kills it if it has not after a while.
+func (k *keeper) dismiss(pid int, after time.Duration) {
+	if pid == 0 {
+		return
+	}
+	if after == 0 {
+		_ = k.sys.kill(pid, syscall.SIGKILL, false)
+		k.former[pid] = never
+		return
+	}
+	k.former[pid] = k.sys.now() + after
+}
+
+// reapFormer ends a reload for good: nothing is left of the master that it
+// replaced, or that failed to be the next.
+func (k *keeper) reapFormer(pid int) {
+	delete(k.former, pid)
+	k.sys.reap(pid)
+	go debug.FreeOSMemory() // nothing waits for it
+}
+
+// heirSays takes one message of the heir, or the end of its link.
+func (k *keeper) heirSays(in link.Received, open bool) {
+	for _, fd := range in.FDs {
+		unix.Close(fd)
+	}
+	h := k.heir
+	if !open {
+		h.conn.Close()
+		h.conn = nil
+		h.by = k.sys.now() + time.Second // its exit status says more
+		return
+	}
+	switch m := in.Msg.(type) {
+	case *link.Greet:
+		if h.phase == heirStarts {
+			k.heirGreets(m)
+		}
+	case *link.Live:
+		if h.phase == heirTakesOver {
+			k.promote()
+			return
+		}
+		k.abandonReload("the new master went live before it was told anything")
+	default:
+		if h.said = append(h.said, m); h.phase != heirTakesOver || len(h.said) > maxSaid {
+			k.abandonReload(fmt.Sprintf("the new master sent %T before it was live", m))
+		}
+	}
+}
+
+// heirGreets asks the old master to stand still, if the new one can speak with
+// us.
+func (k *keeper) heirGreets(g *link.Greet) {
+	h := k.heir
+	if g.Oldest > link.Version || g.Version < link.Version {
+		k.abandonReload(fmt.Sprintf("%s (version %s) speaks versions %d to %d of the link, the keeper speaks %d; restart the keeper to use it",
+			k.binary, g.Software, g.Oldest, g.Version, link.Version))
+		return
+	}
+	from, to, err := link.Stream()
+	if err != nil {
+		k.abandonReload("cannot make a stream between the masters: " + err.Error())
+		return
+	}
+	h.phase, h.stream, h.software = heirWaits, to, g.Software
+	h.by = k.sys.now() + patience
+	k.master.conn.Send(&link.Quiesce{}, from)
+}
+
+// oldQuiesced tells the heir everything, for from now on nothing changes but by
+// what the keeper sees itself.
+func (k *keeper) oldQuiesced(q *link.Quiesced) {
+	h := k.heir
+	if h == nil || h.phase != heirWaits {
+		return // the reload was given up, and the old one knows or will
+	}
+	if q.Failure != "" {
+		k.abandonReload("the old master cannot hand over: " + q.Failure)
+		return
+	}
+	k.master.quiesced = true
+	if h.conn == nil {
+		return
+	}
+	stream := h.stream
+	h.stream = -1
+	known, err := k.sayHello(h.conn, true, stream)
+	if err != nil {
+		unix.Close(stream)
+		k.abandonReload(err.Error())
+		return
+	}
+	h.phase, h.told = heirTakesOver, known
+	h.by = k.sys.now() + patience
+}
+
+// promote makes the heir the master.
+func (k *keeper) promote() {
+	h, m := k.heir, &k.master
+	k.heir = nil
+	if m.conn != nil {
+		m.conn.Close() // which ends it
+	}
+	k.dismiss(m.pid, patience)
+	if m.binary != nil {
+		m.binary.Close()
+	}
+	now := k.sys.now()
+	*m = master{
+		pid: h.pid, conn: h.conn, binary: h.binary, startedAt: now,
+		greeted: true, count: m.count + 1, everLive: true,
+	}
+	k.nowKnows(h.told)
+	k.log.Info("a new master takes over", "pid", m.pid, "version", h.software, "binary", k.binary)
+	k.wentLive()
+	for _, msg := range h.said {
+		if k.ending == nil {
+			k.obey(msg)
+		}
+	}
+}
+
+// abandonReload ends a reload that cannot be finished: the old master goes on,
+// or if it has died meanwhile, another of the same binary.
+func (k *keeper) abandonReload(reason string) {
+	h, m := k.heir, &k.master
+	if h == nil {
+		return
+	}
+	k.heir = nil
+	k.log.Error("cannot reload; the old master stays", "reason", reason)
+	if k.spawner.dropHeir(h) {
+		h.theirs.Close() // otherwise the spawner may be using it
+	}
+	k.dismiss(h.pid, 0)
+	if h.conn != nil {
+		h.conn.Close()
+	}
+	if h.stream >= 0 {
+		unix.Close(h.stream)
+	}
+	if h.binary != nil {
+		h.binary.Close()
+	}
+	m.quiesced, m.waitedAt = false, k.sys.now()
+	if m.conn != nil {
+		m.conn.Send(&link.ReloadFailed{Reason: reason})
+	}
+	if !m.exists() {
+		k.masterGone()
+	}
+}
+
+// heirEnded means that it was reaped before it was live.
+func (k *keeper) heirEnded(status syscall.WaitStatus) {
+	k.heir.pid = 0
+	k.abandonReload("the new master, started from " + k.binary + ", did not live: " + endOf(status))
+}
+
+// oldDied means that nothing is left of the old master. An heir who was told
+// everything needs it no more, another one will never be told.
+func (k *keeper) oldDied() {
+	if k.heir.phase != heirTakesOver {
+		k.abandonReload("the old master died")
+	}
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package master
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/control"
+	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/version"
+	"einhyrningsins/internal/wire"
+)
+
+// handed is what an old master hands to the next: the connections of clients
+// as they are, and what nobody saves.
+type handed struct {
+	clients []control.Handed
+	luggage luggage
+	whole   bool // nothing is missing: no ACK can be lost
+}
+
+// luggage goes from master to master as JSON, and the next may be newer or
+// older.
+type luggage struct {
+	Pings []pingLuggage               `json:"pings"`
+	Told  map[uint64][]syscall.Signal `json:"told"`
+}
+
+type pingLuggage struct {
+	Serial    uint64        `json:"serial"`
+	At        time.Duration `json:"at"`
+	RequestID string        `json:"request_id"`
+}
+
+// takeOver reads what the old master hands over. If it dies over that, what is
+// missing is lost as if there had been no reload. The keeper sees to it that
+// this does not take for ever.
+func takeOver(from *os.File) (handed, error) {
+	var h handed
+	conn, err := link.New(from)
+	if err != nil {
+		return h, fmt.Errorf("cannot take over from the old master: %w", err)
+	}
+	defer conn.Close()
+	for in := range conn.In() {
+		switch m := in.Msg.(type) {
+		case *link.Client:
+			if len(in.FDs) == 1 {
+				h.clients = append(h.clients, control.Handed{FD: in.FDs[0], Data: m.Data})
+				continue
+			}
+		case *link.Luggage:
+			_ = json.Unmarshal(m.Data, &h.luggage) // what cannot be read is lost
+		case *link.Handed:
+			h.whole = true
+			return h, nil
+		}
+		for _, fd := range in.FDs {
+			unix.Close(fd)
+		}
+	}
+	return h, nil
+}
+
+// awaitLead waits until the keeper has taken our word that we are live. Clients
+// are not dealt with before, for until then they may be the old master's.
+func (l *loop) awaitLead() bool {
+	for in := range l.link.In() {
+		if _, ok := in.Msg.(*link.Lead); ok {
+			return true
+		}
+		l.news(in)
+	}
+	return false // the keeper is gone, or does not want us
+}
+
+// serve opens the control socket to clients, first to those that were handed
+// over.
+func (l *loop) serve(o *opening) error {
+	server, err := control.NewSuspended(l.listener, l.log)
+	if err != nil {
+		return fmt.Errorf("cannot serve the control socket: %w", err)
+	}
+	for _, c := range o.handed.clients {
+		if err := server.Adopt(c.FD, c.Data); err != nil {
+			l.log.Warn("lost a client", "error", err)
+		}
+	}
+	o.handed.clients = nil
+	l.control, l.listener = server, nil
+	l.serveChannels(o)
+	server.Resume()
+	return nil
+}
+
+// reload asks the keeper for a new master. Its answer is the next master's, or
+// ours if that fails.
+func (l *loop) reload(c *control.Call) *wire.Error {
+	switch {
+	case len(c.Args) > 0:
+		return wire.Errorf(wire.BadRequest, "cannot reload %q: it takes no argument", shorten(c.Args[0]))
+	case l.stopping():
+		return wire.Errorf(wire.Stopping, "cannot reload: the master is stopping")
+	}
+	c.Carry(carried{ReloadedFrom: version.Version, ReloadedPID: os.Getpid()})
+	l.reloads = append(l.reloads, c)
+	if len(l.reloads) == 1 {
+		l.link.Send(&link.Reload{})
+	}
+	return nil
+}
+
+// carried is what a master notes of a call for the next one.
+type carried struct {
+	Generation   int    `json:"generation,omitempty"` // it watches this upgrade
+	ReloadedFrom string `json:"reloaded_from,omitempty"`
+	ReloadedPID  int    `json:"reloaded_pid,omitempty"`
+}
+
+// goOnWith takes a call that an earlier master has begun to answer.
+func (l *loop) goOnWith(c *control.Call) *wire.Error {
+	var note carried
+	err := json.Unmarshal(c.Carried, &note)
+	switch {
+	case err == nil && note.Generation > 0:
+		return l.rejoin(c, note.Generation)
+	case err == nil && note.ReloadedPID > 0:
+		data := wire.Reloaded{PID: os.Getpid(), Version: version.Version, WasPID: note.ReloadedPID, WasVersion: note.ReloadedFrom}
+		return l.ok(c, data, "Reloaded! Master %d (version %s) took over from master %d (version %s)", data.PID, data.Version, data.WasPID, data.WasVersion)
+	}
+	return wire.Errorf(wire.Refused, "cannot go on with %s: what the old master noted of it cannot be read", c.Command)
+}
+
+// standStill hands everything over once nothing is under way, and tells the
+// keeper that from here on nothing is decided.
+func (l *loop) standStill() {
+	stream := os.NewFile(uintptr(l.quiesce), "handover")
+	l.quiesce = -1
+	conn, err := link.New(stream)
+	if err != nil {
+		l.link.Send(&link.Quiesced{Failure: err.Error()})
+		return
+	}
+	clients, err := l.control.Suspend()
+	if err != nil {
+		conn.Close()
+		l.control.Resume()
+		l.link.Send(&link.Quiesced{Failure: err.Error()})
+		return
+	}
+	bags := luggage{Told: l.told}
+	for serial, p := range l.pinged {
+		bags.Pings = append(bags.Pings, pingLuggage{serial, p.at, p.requestID})
+	}
+	data, _ := json.Marshal(bags) // plain data
+	for _, c := range clients {
+		conn.Send(&link.Client{Data: c.Data}, c.FD)
+	}
+	conn.Send(&link.Luggage{Data: data})
+	conn.Send(&link.Handed{})
+	l.handover = conn
+	l.flush(time.Second)
+	l.link.Send(&link.Quiesced{})
+}
+
+// reloadFailed goes on as if nothing had been.
+func (l *loop) reloadFailed(m *link.ReloadFailed) {
+	if l.quiesce >= 0 {
+		unix.Close(l.quiesce)
+		l.quiesce = -1
+	}
+	if l.handover != nil {
+		l.handover.Close()
+		l.handover = nil
+		l.control.Resume()
+	}
+	calls := l.reloads
+	l.reloads = nil
+	l.log.Error("cannot reload; this master stays", "reason", m.Reason)
+	for _, c := range calls {
+		err := wire.Errorf(wire.ReloadFailed, "cannot reload; the old master stays: %s", m.Reason)
+		l.answer(func() { c.Fail(err) })
+	}
+	later := l.later
+	l.later = nil
+	for _, in := range later {
+		l.news(in)
+	}
+}
