@@ -3,6 +3,7 @@
 package master
 
 import (
+	"cmp"
 	"log/slog"
 	"syscall"
 	"time"
@@ -50,7 +51,7 @@ func (l *loop) dumpableState() yamlwire.Map {
 		entry("last_spinup", l.lastSpinup(at)),
 		entry("socket_path", l.cfg.SocketPath),
 		entry("pidfile", orNil(l.cfg.PidFile)),
-		entry("lockfile", orNil(l.cfg.LockFile)),
+		entry("lockfile", cmp.Or(l.cfg.LockFile, l.cfg.SocketPath+".lock")),
 		entry("command_socket_as_fd", l.cfg.SockFD),
 		entry("kill_children_on_exit", l.cfg.KillChildren),
 		entry("drop_environment_variables", texts(l.cfg.DropEnvVars)),
