@@ -123,7 +123,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"unload":  cmdUnload,  // unload NAME: end it; not one may be lost
 	"answers": cmdAnswers, // answers NAME REGEXP: ask on new connections until an answer matches
 
-	"proc":     cmdProc,     // proc status|env|limits|stat|nice|cmdline PROCESS: print it
+	"proc":     cmdProc,     // proc status|env|limits|stat|nice|cmdline|cwd|exe PROCESS: print it
 	"waitfds":  cmdWaitFDs,  // waitfds PROCESS FILE: wait until it has just these open
 	"countfds": cmdCountFDs, // countfds TAG PROCESS: wait until it has no more than when it was asked first
 	"nonblock": cmdNonblock, // [!] nonblock PROCESS FD: whether O_NONBLOCK is set

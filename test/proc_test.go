@@ -160,7 +160,7 @@ func cmdNothingLeft(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdProc(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, len(args) == 2 && !neg, "proc status|env|limits|stat|nice|cmdline PROCESS")
+	usage(ts, len(args) == 2 && !neg, "proc status|env|limits|stat|nice|cmdline|cwd|exe PROCESS")
 	pid := fixtureOf(ts).process(ts, args[1])
 	dir := fmt.Sprintf("/proc/%d/", pid)
 	switch args[0] {
@@ -182,6 +182,10 @@ func cmdProc(ts *testscript.TestScript, neg bool, args []string) {
 		list, err := niceness(pid)
 		ts.Check(err)
 		fmt.Fprintln(ts.Stdout(), strings.Join(list, " "))
+	case "cwd", "exe":
+		path, err := os.Readlink(dir + args[0])
+		ts.Check(err)
+		fmt.Fprintln(ts.Stdout(), path)
 	case "cmdline":
 		b, err := os.ReadFile(dir + args[0])
 		ts.Check(err)

@@ -11,8 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/keeper"
+	"einhyrningsins/internal/look"
 )
 
 // Exit statuses, as the manual has them.
@@ -26,6 +26,9 @@ func main() {
 	takeArgs()
 	if os.Args[0] == keeper.MasterName {
 		os.Exit(runMaster())
+	}
+	if status, ok := look.Main(os.Args[1:]); ok {
+		os.Exit(status)
 	}
 	os.Exit(run(os.Args, os.Stdout, os.Stderr))
 }
@@ -43,7 +46,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return line.answer(err, stdout, stderr)
 	}
-	path, err := config.FindProgram(cfg.Program[0], config.PathOf(os.Environ()))
+	first, err := look.First(cfg)
 	if err != nil {
 		return line.complain(stderr, err)
 	}
@@ -54,7 +57,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if cfg.CommandName != "" {
 		showName(line.name + ": " + cfg.CommandName)
 	}
-	status, err := keeper.Run(cfg, path, log, ignored)
+	status, err := keeper.Run(cfg, keeper.World{First: first, At: look.At(cfg, false)}, log, ignored)
 	if err != nil {
 		return line.complain(stderr, err)
 	}

@@ -47,15 +47,17 @@ type table struct {
 	news     []*child       // with something to tell, each at most once
 	ends     []*child       // ended and not forgotten, oldest first
 	gone     int            // forgotten since memory was last given back
+	of       map[int]int    // how many of each generation are not forgotten
 	next     uint64         // serial of the next child
 }
 
 func newTable() table {
-	return table{bySerial: map[uint64]*child{}, byPID: map[int]*child{}, next: 1}
+	return table{bySerial: map[uint64]*child{}, byPID: map[int]*child{}, of: map[int]int{}, next: 1}
 }
 
 func (t *table) add(c *child) {
 	t.bySerial[c.Serial] = c
+	t.of[c.Generation]++
 	t.next = c.Serial + 1
 }
 
@@ -88,6 +90,9 @@ func (t *table) hasNews(c *child) {
 func (t *table) forget(c *child) {
 	delete(t.bySerial, c.Serial)
 	c.closeChannel()
+	if t.of[c.Generation]--; t.of[c.Generation] == 0 {
+		delete(t.of, c.Generation)
+	}
 	t.ends = slices.DeleteFunc(t.ends, func(o *child) bool { return o == c })
 	if t.gone++; t.gone > len(t.bySerial)+minGone {
 		t.gone = 0
@@ -118,6 +123,8 @@ func (k *keeper) reap() {
 			k.reapWorker(c)
 		case pid == k.master.pid:
 			k.masterEnded(k.sys.reap(pid))
+		case k.looks.now.Running() && pid == k.looks.now.PID:
+			k.lookEnded()
 		case k.reniceEnded(pid):
 		case k.heir != nil && pid == k.heir.pid:
 			k.heirEnded(k.sys.reap(pid))
@@ -140,6 +147,9 @@ func (k *keeper) reapKnown() {
 		if c.running() && k.sys.hasEnded(c.PID) {
 			k.reapWorker(c)
 		}
+	}
+	if l := k.looks.now; l.Running() && k.sys.hasEnded(l.PID) {
+		k.lookEnded()
 	}
 	for pid := range k.renicing {
 		if k.sys.hasEnded(pid) {

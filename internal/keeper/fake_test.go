@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 )
 
@@ -82,7 +83,11 @@ func newTestKeeper(t *testing.T) *testKeeper {
 		table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
 		spawner: spawner{jobs: make(chan job), answers: make(chan answer)},
 		former:  map[int]time.Duration{}, binary: "/usr/bin/einhyrningsins",
-		worker: process{path: "/p", argv: []string{"p"}},
+		worker: process{argv: []string{"p"}},
+		looks: looks{
+			launches: map[int]*launch.Launch{1: launch.At(1, "/p")},
+			at:       &link.LookAt{Program: [][]byte{[]byte("p")}}, limit: lookLimit,
+		},
 	}
 	k.hello = link.Hello{Version: link.Version}
 	null, err := os.Open(os.DevNull)

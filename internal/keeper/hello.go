@@ -24,6 +24,7 @@ func (k *keeper) tell() {
 		c.queue = false
 		k.tellChild(c)
 	}
+	k.tellLook()
 	if m.done > m.toldDone && !m.conn.Pending() {
 		m.toldDone = m.done
 		m.conn.Send(&link.Done{Through: m.done})
@@ -84,7 +85,7 @@ func (k *keeper) sayHello(conn *link.Conn, reload bool, more ...int) (knowledge,
 	known := knowledge{map[uint64]told{}, map[syscall.Signal]int{}}
 	h := k.hello
 	h.NextSerial, h.Children, h.Masters, h.Reload = k.table.next, len(all), m.count, reload
-	h.Saved, h.Settings = k.saved, k.settings
+	h.Saved, h.Settings, h.Launches = k.saved, k.settings, k.allLaunches()
 	if !reload {
 		h.Masters-- // it was counted when it was started
 		if m.failures >= triesWithState {

@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 )
@@ -43,6 +44,9 @@ type keeper struct {
 	control *controlSocket
 	devNull *os.File
 	worker  process // what every worker has in common
+
+	contract childenv.Contract
+	looks    looks
 
 	table    table
 	spawner  spawner
@@ -110,6 +114,10 @@ func (k *keeper) run() (int, string) {
 			}
 		case in, open := <-k.heir.in():
 			k.heirSays(in, open)
+		case in, open := <-k.looks.now.In():
+			k.lookSays(in, open)
+		case last := <-k.looks.now.Said():
+			k.lookSaid(last)
 		case <-k.master.drained():
 		case <-timer.C:
 			k.deadlines()
@@ -142,6 +150,9 @@ func (k *keeper) nextDeadline() (time.Duration, bool) {
 		}
 	}
 	earlier(k.master.abandonAt)
+	if k.looks.now != nil {
+		earlier(k.looks.now.By)
+	}
 	earlier(k.reniceBy())
 	if k.heir != nil {
 		earlier(k.heir.by)
@@ -175,6 +186,9 @@ func (k *keeper) deadlines() {
 			k.former[pid] = never // it has to be reaped only
 			_ = k.sys.kill(pid, syscall.SIGKILL, false)
 		}
+	}
+	if k.looks.now != nil && due(k.looks.now.By) {
+		k.lookLate()
 	}
 	switch {
 	case k.heir != nil && due(k.heir.by):
@@ -221,6 +235,13 @@ func (k *keeper) catchUp() {
 		case in, open := <-k.heir.in():
 			k.heirSays(in, open)
 		case <-k.heir.conn.Parked():
+		}
+	}
+	for conn := k.looks.now.Conn(); conn != nil && !conn.Idle(); conn = k.looks.now.Conn() {
+		select {
+		case in, open := <-conn.In():
+			k.lookSays(in, open)
+		case <-conn.Parked():
 		}
 	}
 }

@@ -85,13 +85,14 @@ func (k *keeper) orderSpawn(m *link.Spawn) {
 		k.table.failed(c, k.spawnFailure(c.Serial, syscall.ECANCELED))
 		return
 	}
-	p := k.worker
-	p.env = childenv.WithIndex(p.env, m.Index)
+	p, l := k.worker, k.launchOf(m.Generation)
+	p.path, p.place, p.env = l.Path(), l.Place, childenv.WithIndex(l.Env, m.Index)
 	k.spawner.want(job{serial: c.Serial, process: p, channel: k.cfg.SockFD})
 }
 
 func (k *keeper) spawnFailure(serial uint64, err error) *link.SpawnFailed {
-	f := &link.SpawnFailed{Serial: serial, Path: k.worker.path, At: k.sys.now()}
+	path := k.launchOf(k.table.bySerial[serial].Generation).Path()
+	f := &link.SpawnFailed{Serial: serial, Path: path, At: k.sys.now()}
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
 		f.Errno, f.Shortage = int(errno), isShortage(errno)
@@ -105,6 +106,8 @@ func (k *keeper) answered(a answer) {
 	switch {
 	case a.job.renew != "":
 		k.renewed(a)
+	case a.job.look != nil:
+		k.lookStarted(a)
 	case a.job.renice != nil:
 		k.reniceStarted(a)
 	case a.job.heir != nil:
@@ -166,6 +169,7 @@ func (k *keeper) orderForget(m *link.Forget) {
 			return
 		}
 		k.table.forget(c)
+		k.dropLaunches()
 		return
 	}
 	k.forgetSignal(m.Signal, m.Count)
@@ -185,6 +189,7 @@ func (k *keeper) orderSave(m *link.Save) {
 	}
 	if m.Serial == 0 {
 		k.saved = m.Data
+		k.keepGenerations(m.Generations)
 		return
 	}
 	if c := k.table.bySerial[m.Serial]; c != nil {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/launch"
 )
 
 // job is something that the spawning thread does, in order: start a worker or
@@ -20,6 +22,7 @@ type job struct {
 	process process
 	channel bool   // it gets a connection of its own, behind its other files
 	renew   string // path of the control socket to bind anew
+	look    *launch.Looking
 	renice  *child // the worker that the process is to give its niceness
 	heir    *heir  // to start from the binary at process.path, which is to be held open
 }
@@ -146,6 +149,14 @@ func (s *spawner) dropWorkers() (dropped []job) {
 	}
 	s.queue = kept
 	return dropped
+}
+
+// cancel takes the job of a look from the queue, and tells whether it was
+// there.
+func (s *spawner) cancel(l *launch.Looking) bool {
+	before := len(s.queue)
+	s.queue = slices.DeleteFunc(s.queue, func(j job) bool { return j.look == l })
+	return len(s.queue) < before
 }
 
 // next returns the channel that takes the next job; nil when there is none to

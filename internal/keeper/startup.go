@@ -18,6 +18,7 @@ import (
 	"einhyrningsins/internal/bind"
 	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/version"
 )
@@ -72,11 +73,16 @@ type Log interface {
 	SetLevel(level slog.Level)
 }
 
+// World is what there is to start workers from.
+type World struct {
+	First link.Received // what the first generation starts from: a link.Saw
+	At    *link.LookAt  // where to look for each generation after it
+}
+
 // Run is the keeper's whole life: everything is bound before anything is
-// spawned, or nothing is. path is where cfg's program was found. It returns
-// the exit status; what cannot be bound comes back as an error beside it, to be
-// shown to whoever started us.
-func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int, error) {
+// spawned, or nothing is. It returns the exit status; what cannot be bound comes
+// back as an error beside it, to be shown to whoever started us.
+func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int, error) {
 	k := &keeper{
 		cfg: cfg, sys: realSystem{}, log: log.Logger(), setLevel: log.SetLevel,
 		started: time.Now(), table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
@@ -86,7 +92,7 @@ func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int,
 			other: make(chan os.Signal, 16), ignored: ignored,
 		},
 	}
-	if err := k.prepare(path); err != nil {
+	if err := k.prepare(world); err != nil {
 		return exitFailed, err
 	}
 	k.niceSelf()
@@ -96,6 +102,7 @@ func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int,
 		k.log.Warn("cannot set the niceness of workers", "nice", *cfg.Nice.Worker, "error", err)
 	}
 	code, reason := k.run()
+	k.dropLook()
 	k.control.close()
 	if cfg.PidFile != "" {
 		removePIDFile(cfg.PidFile)
@@ -110,7 +117,7 @@ func Run(cfg *config.Config, path string, log Log, ignored chan os.Signal) (int,
 }
 
 // prepare makes all that a first master needs, or leaves nothing behind.
-func (k *keeper) prepare(path string) (err error) {
+func (k *keeper) prepare(world World) (err error) {
 	if k.cfg.KillChildren && !hasDeathSignal {
 		return errors.New("cannot use --kill-children-on-exit: this system tells no process that its parent died; leave the option out")
 	}
@@ -145,16 +152,14 @@ func (k *keeper) prepare(path string) (err error) {
 			return err
 		}
 	}
-	return k.describe(path, sockets)
+	return k.describe(world, sockets)
 }
 
 // describe fills in what workers and masters will be told.
-func (k *keeper) describe(path string, sockets []*bind.Socket) error {
-	contract := childenv.Contract{Sockets: len(sockets), SockPath: k.cfg.SocketPath, MasterPID: os.Getpid(), SockFD: k.cfg.SockFD}
+func (k *keeper) describe(world World, sockets []*bind.Socket) error {
+	k.contract = childenv.Contract{Sockets: len(sockets), SockPath: k.cfg.SocketPath, MasterPID: os.Getpid(), SockFD: k.cfg.SockFD}
 	k.worker = process{
-		path:  path,
 		argv:  k.cfg.Program,
-		env:   contract.Base(os.Environ(), k.cfg.DropEnvVars),
 		files: []uintptr{k.devNull.Fd(), 1, 2},
 	}
 	if k.cfg.KillChildren {
@@ -174,6 +179,16 @@ func (k *keeper) describe(path string, sockets []*bind.Socket) error {
 			Spec: s.Spec.String(), Address: s.Address, FD: childenv.FirstFD + i,
 		})
 	}
+	saw, _ := world.First.Msg.(*link.Saw)
+	if err := launch.Check(saw, world.First.FDs, world.At.Program); err != nil {
+		return err
+	}
+	first, err := launch.Of(1, saw, world.First.FDs, len(k.worker.files))
+	if err != nil {
+		return err
+	}
+	first.Env = k.contract.Base(first.Environ, nil)
+	k.looks = looks{launches: map[int]*launch.Launch{1: first}, at: world.At, limit: lookLimit}
 	return nil
 }
 

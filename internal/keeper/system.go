@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 )
 
@@ -30,6 +31,7 @@ type system interface {
 // process is what start needs to know.
 type process struct {
 	path    string
+	place   *launch.Place // not nil: where the program is, and where it begins
 	argv    []string
 	env     []string
 	files   []uintptr // fd 0 and up
@@ -47,7 +49,11 @@ func (realSystem) start(p process) (int, error) {
 	defer restore()
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	setDeathSignal(attr, p.orphan)
-	return syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{Env: p.env, Files: p.files, Sys: attr})
+	all := &syscall.ProcAttr{Env: p.env, Files: p.files, Sys: attr}
+	if p.place != nil {
+		p.path = p.place.Enter(all)
+	}
+	return syscall.ForkExec(p.path, p.argv, all)
 }
 
 func (realSystem) kill(pid int, sig syscall.Signal, group bool) error {

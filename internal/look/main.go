@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -22,22 +21,19 @@ import (
 const (
 	BeginFlag   = "--look-fd"       // N EXE: ask the keeper at descriptor N where to look; EXE is this program
 	ArriveFlag  = "--looked-fd"     // N -- PROGRAM ARG…: we have arrived
-	einhornFlag = "--with-state-fd" // the same in einhorn's dialect
+	einhornFlag = "--with-state-fd" // the same in einhorn's dialect, where it is an option like others
 )
 
 // Name is argv[0] of a process that begins to look.
 const Name = "einhyrn-look"
 
-// einhornName is what einhorn's wrappers execute, and have us find by.
-const einhornName = "einhorn"
-
 // Main is this program as a process that looks. ok is false when these are not
-// the arguments of one.
-func Main(argv0 string, args []string) (status int, ok bool) {
+// the arguments of one. Whoever reads einhorn's command line calls Arrived.
+func Main(args []string) (status int, ok bool) {
 	switch {
 	case len(args) == 3 && args[0] == BeginFlag:
 		return begin(args[1], args[2]), true
-	case len(args) >= 2 && (args[0] == ArriveFlag || args[0] == einhornFlag && filepath.Base(argv0) == einhornName):
+	case len(args) >= 2 && args[0] == ArriveFlag:
 		words := args[2:]
 		if len(words) > 0 && words[0] == "--" {
 			words = words[1:]

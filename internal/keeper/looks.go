@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"einhyrningsins/internal/launch"
+	"einhyrningsins/internal/link"
+)
+
+// The process that looks is our binary as it lies on disk, started with these;
+// internal/look is what it does then.
+const (
+	lookName  = "einhyrn-look"
+	lookFlag  = "--look-fd"
+	lookFD    = "3"
+	lookLimit = 10 * time.Second // for all that it does, wrapper and all
+)
+
+// looks is what there is to start workers from, by generation, and the look that
+// is under way.
+type looks struct {
+	launches map[int]*launch.Launch
+	kept     []int // generations of which workers may still be spawned; nil: all
+
+	now    *launch.Looking
+	killed bool
+	failed *link.LookFailed // how the last one failed, as long as somebody may ask
+	owed   int              // the generation whose answer the master waits for; 0: none
+
+	at    *link.LookAt // what every look is told
+	limit time.Duration
+}
+
+// orderLook answers at once where the answer is known, and otherwise looks. A
+// look for another generation is given up: nobody waits for it any more.
+func (k *keeper) orderLook(m *link.Look) {
+	s := &k.looks
+	s.owed = m.Generation
+	known := s.launches[m.Generation] != nil || s.failed != nil && s.failed.Generation == m.Generation
+	if known || s.now != nil && s.now.Generation == m.Generation {
+		return
+	}
+	k.dropLook()
+	s.failed = nil
+	if k.noSpawns {
+		s.failed = &link.LookFailed{Generation: m.Generation, Reason: "no more workers are spawned"}
+		return
+	}
+	l, err := launch.Look(m.Generation, s.at, k.sys.now()+s.limit, k.log)
+	if err != nil {
+		s.failed = &link.LookFailed{Generation: m.Generation, Reason: fmt.Sprintf("cannot look at what to start: %v", err)}
+		return
+	}
+	s.now, s.killed = l, false
+	k.spawner.want(job{look: l, process: process{
+		path:  k.binary,
+		argv:  []string{lookName, lookFlag, lookFD, k.binary},
+		env:   os.Environ(),
+		files: append([]uintptr{k.devNull.Fd(), 1}, l.Files()...),
+	}})
+}
+
+// lookStarted takes what became of the job. The look may have been given up
+// meanwhile; then reap finds its process among the unknown ones.
+func (k *keeper) lookStarted(a answer) {
+	if a.err != nil {
+		a.err = fmt.Errorf("%s: %w", k.binary, rootCause(a.err))
+	}
+	a.job.look.Started(a.pid, a.err)
+	if a.job.look == k.looks.now {
+		k.lookSettles()
+	} else if a.err == nil {
+		_ = k.sys.kill(a.pid, syscall.SIGKILL, true)
+	}
+}
+
+// lookEnded reaps the process. What is left of its group is killed while its
+// number still belongs to it.
+func (k *keeper) lookEnded() {
+	l := k.looks.now
+	_ = k.sys.kill(l.PID, syscall.SIGKILL, true)
+	status := k.sys.reap(l.PID)
+	l.Ended(status, endOf(status))
+	k.lookSettles()
+}
+
+func (k *keeper) lookSays(in link.Received, open bool) {
+	k.looks.now.Says(in, open)
+	k.lookSettles()
+}
+
+func (k *keeper) lookSaid(last string) {
+	k.looks.now.Heard(last)
+	k.lookSettles()
+}
+
+func (k *keeper) lookLate() {
+	k.looks.now.Late(k.sys.now(), k.looks.limit)
+	k.lookSettles()
+}
+
+// lookSettles ends a look that has failed, and takes what one that is over has
+// come to.
+func (k *keeper) lookSettles() {
+	s := &k.looks
+	l := s.now
+	if l.Failed() {
+		k.killLook()
+	}
+	found, reason, over := l.Over(len(k.worker.files))
+	switch {
+	case !over:
+		return
+	case found != nil:
+		found.Env = k.contract.Base(found.Environ, nil)
+		s.launches[l.Generation] = found
+	default:
+		s.failed = &link.LookFailed{Generation: l.Generation, Reason: reason}
+	}
+	k.dropLook()
+}
+
+func (k *keeper) killLook() {
+	if l := k.looks.now; l.Running() && !k.looks.killed {
+		k.looks.killed = true
+		_ = k.sys.kill(l.PID, syscall.SIGKILL, true)
+	}
+}
+
+// dropLook forgets the look that is under way, and leaves nothing of it.
+func (k *keeper) dropLook() {
+	if l := k.looks.now; l != nil {
+		k.killLook()
+		k.looks.now = nil
+		l.Close(k.spawner.cancel(l))
+	}
+}
+
+// tellLook answers the master's Look once there is an answer.
+func (k *keeper) tellLook() {
+	s := &k.looks
+	found, failed := s.launches[s.owed], s.failed
+	switch {
+	case s.owed == 0 || k.master.conn.Pending():
+		return
+	case found != nil:
+		k.master.conn.Send(&link.Looked{Launch: found.Launch})
+	case failed != nil && failed.Generation == s.owed:
+		k.master.conn.Send(failed)
+	default:
+		return
+	}
+	s.owed = 0
+}
+
+// keepGenerations ends what is of no use any more, now that workers of these
+// generations alone may still be spawned; nil: of all.
+func (k *keeper) keepGenerations(list []int) {
+	s := &k.looks
+	s.kept = list
+	if list == nil {
+		return
+	}
+	if s.now != nil && !slices.Contains(list, s.now.Generation) {
+		k.dropLook()
+	}
+	if s.failed != nil && !slices.Contains(list, s.failed.Generation) {
+		s.failed = nil
+	}
+	k.dropLaunches()
+}
+
+// dropLaunches closes those of which no worker lives or may be spawned. It
+// keeps all when the master speaks of none that there is.
+func (k *keeper) dropLaunches() {
+	s := &k.looks
+	if s.kept == nil || !slices.ContainsFunc(s.kept, func(g int) bool { return s.launches[g] != nil }) {
+		return
+	}
+	maps.DeleteFunc(s.launches, func(g int, l *launch.Launch) bool {
+		unused := k.table.of[g] == 0 && !slices.Contains(s.kept, g)
+		if unused {
+			l.Close()
+		}
+		return unused
+	})
+}
+
+// launchOf is what a worker of this generation is started from. When that is
+// not known, for which a master would have to be gone bad, the newest is better
+// than none.
+func (k *keeper) launchOf(generation int) *launch.Launch {
+	if l := k.looks.launches[generation]; l != nil {
+		return l
+	}
+	return k.looks.launches[slices.Max(slices.Collect(maps.Keys(k.looks.launches)))]
+}
+
+// allLaunches is for a hello, in the order of generations.
+func (k *keeper) allLaunches() (list []link.Launch) {
+	for _, l := range k.looks.launches {
+		list = append(list, l.Launch)
+	}
+	slices.SortFunc(list, func(a, b link.Launch) int { return cmp.Compare(a.Generation, b.Generation) })
+	return list
+}

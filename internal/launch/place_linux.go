@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package launch
+
+import (
+	"slices"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// firstHeld is the least descriptor of a directory or program that is held
+// open: above all that a worker gets, because those are put in their places
+// before the program is executed through its own.
+const firstHeld = 128
+
+func procFD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+// Enter says where a process begins, and by which path its program is executed:
+// as it was found, if that still leads to the same file, so that ps shows its
+// name; otherwise by its own path; and when the disk holds another one there, or
+// none, through the descriptor, proc(5). An interpreter opens what it is given
+// after the descriptors that we hold were closed, so that of a script has to
+// stay open in the worker, behind its sockets.
+func (p *Place) Enter(attr *syscall.ProcAttr) (path string) {
+	dir, file := int(p.dir.Fd()), int(p.file.Fd())
+	attr.Dir = p.enterDir(dir)
+	if p.is(dir, p.path) {
+		return p.path
+	}
+	if p.is(dir, p.resolved) {
+		return p.resolved
+	}
+	if p.script || file <= int(slices.Max(attr.Files))+len(attr.Files)+2 {
+		attr.Files = append(slices.Clone(attr.Files), uintptr(file))
+		return procFD(len(attr.Files) - 1)
+	}
+	return procFD(file)
+}
+
+// enterDir goes through the descriptor, so that a directory that was moved or
+// removed is still the same.
+func (p *Place) enterDir(fd int) string {
+	var held, there unix.Stat_t
+	if unix.Fstat(fd, &held) != nil {
+		return p.directory
+	}
+	for _, path := range []string{procFD(fd), p.directory} {
+		if unix.Stat(path, &there) == nil && there.Dev == held.Dev && there.Ino == held.Ino {
+			return path
+		}
+	}
+	return "" // without a proc(5), and it is gone: where we are
+}
+
+// is tells whether a path, seen from dir, leads to the program's file.
+func (p *Place) is(dir int, path string) bool {
+	var st unix.Stat_t
+	return unix.Fstatat(dir, path, &st, 0) == nil && uint64(st.Dev) == p.dev && st.Ino == p.ino
+}
+
+func pipe(fds *[2]int) error { return unix.Pipe2(fds[:], unix.O_CLOEXEC) }
