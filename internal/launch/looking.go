@@ -116,7 +116,8 @@ func (l *Looking) Says(in link.Received, open bool) {
 		err := l.conn.Err()
 		l.conn.Close()
 		l.conn = nil
-		if !errors.Is(err, io.EOF) {
+		// ECONNRESET: it ended without having read what it was told, unix(7).
+		if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
 			l.fail("%s gave an answer that cannot be read: %v", l.who(), err)
 		}
 		return
@@ -156,6 +157,7 @@ func (l *Looking) Ended(status syscall.WaitStatus, how string) {
 // keeps it.
 func (l *Looking) Late(now, limit time.Duration) {
 	switch {
+	case l.ended && l.conn == nil: // only its last words have not come yet
 	case l.reason != "", l.PID == 0:
 		l.ended = true // as far as anybody will wait for it
 		l.fail("no process that looks could be started within %v", limit)

@@ -112,6 +112,9 @@ func statusText(s *wire.Status) string {
 			fmt.Fprintf(&b, " (%s)", s.Upgrade.Reason)
 		}
 	}
+	for _, g := range s.Generations {
+		fmt.Fprintf(&b, "\ngeneration %d: started from %s in %s, as found %s", g.Generation, g.Program, g.Directory, g.LookedAt.Format(time.RFC3339))
+	}
 	for _, w := range s.Workers {
 		fmt.Fprintf(&b, "\nworker %d: index %d, generation %d, %s since %s", w.PID, w.Index, w.Generation, w.State, w.StartedAt.Format(time.RFC3339))
 		if w.PingedRequestID != "" {
