@@ -59,6 +59,15 @@ func (l *loop) serveChannel(serial uint64, fds []int) {
 	}
 }
 
+func (l *loop) endChannel(serial uint64) {
+	if l.control != nil {
+		l.control.EndWorker(serial)
+	} else if fd, ok := l.channels[serial]; ok {
+		unix.Close(fd)
+		delete(l.channels, serial)
+	}
+}
+
 // workerOfChannel finds the worker that speaks on its own connection. It need
 // not name itself; the pid that it names may be one of another namespace. When
 // it names another worker, it is this one that is found.

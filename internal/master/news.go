@@ -85,9 +85,7 @@ func (l *loop) exited(m *link.Exited) {
 	}
 	delete(l.pinged, m.Serial)
 	delete(l.told, m.Serial)
-	if l.control != nil {
-		l.control.EndWorker(m.Serial)
-	}
+	l.endChannel(m.Serial)
 	l.step(exited(m))
 }
 
