@@ -129,6 +129,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"nonblock": cmdNonblock, // [!] nonblock PROCESS FD: whether O_NONBLOCK is set
 
 	"otherversion": cmdOtherVersion, // otherversion FILE VERSION: build the daemon as another version
+	"upgrades":     cmdUpgrades,     // upgrades NAME TIMES done|CODE: all end so, and the keeper has nothing more afterwards
 	"reloads":      cmdReloads,      // reloads NAME TIMES: new masters, and nothing else may change
 
 	"killmaster":  cmdKillMaster,  // killmaster NAME [TIMES]: KILL it, wait for the next one

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,7 +50,12 @@ func (w *words) listen(log *slog.Logger) {
 	var tail, line []byte
 	take := func(b []byte) {
 		tail = append(tail, b...)
-		tail = tail[max(len(tail)-mostWords, 0):]
+		if cut := len(tail) - mostWords; cut > 0 {
+			for cut < len(tail) && !utf8.RuneStart(tail[cut]) {
+				cut++ // not amid a character
+			}
+			tail = tail[cut:]
+		}
 		for line = append(line, b...); ; {
 			head, rest, whole := bytes.Cut(line, []byte("\n"))
 			if !whole && len(line) < mostWords {
