@@ -45,6 +45,8 @@ type fakeKeeper struct {
 	pid   int            // of the next worker
 	fds   map[uint64]int // that come with the table of children
 	looks bool           // the test answers looks itself
+
+	stream int // where the next master takes over from the last; 0: it does not
 }
 
 func newFakeKeeper(t *testing.T) *fakeKeeper {
@@ -63,6 +65,9 @@ func newFakeKeeper(t *testing.T) *fakeKeeper {
 // start runs a master with this table of children.
 func (k *fakeKeeper) start(children ...link.Child) {
 	k.t.Helper()
+	if k.stream > 0 {
+		os.Rename(k.path, k.path+".old") // its clients are connected
+	}
 	os.Remove(k.path)
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: k.path, Net: "unix"})
 	if err != nil {
@@ -83,13 +88,18 @@ func (k *fakeKeeper) start(children ...link.Child) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	k.conn, k.ended = conn, make(chan error, 1)
+	ended := make(chan error, 1)
+	k.conn, k.ended = conn, ended
 	go func() {
-		k.ended <- Run(theirs, func(*config.Config) Log { return quietLog{} })
+		ended <- Run(theirs, func(*config.Config) Log { return quietLog{} })
 	}()
 	k.hello.Config, _ = json.Marshal(k.cfg)
 	k.hello.Children = len(children)
-	conn.Send(&k.hello, fd)
+	fds := []int{fd}
+	if k.stream > 0 {
+		fds, k.stream, k.hello.Reload = append(fds, k.stream), 0, true
+	}
+	conn.Send(&k.hello, fds...)
 	for _, c := range children {
 		if fd, ok := k.fds[c.Serial]; ok {
 			conn.Send(&c, fd)
@@ -193,6 +203,12 @@ func (c *client) silent(k *fakeKeeper) {
 	other := k.client()
 	other.say("{\"command\":\"worker:ping\",\"pid\":1}\nno request")
 	other.heard("not a JSON object")
+	c.nothing()
+}
+
+// nothing checks that nothing was answered yet.
+func (c *client) nothing() {
+	c.t.Helper()
 	raw, err := c.Conn.(*net.UnixConn).SyscallConn()
 	if err != nil {
 		c.t.Fatal(err)
@@ -204,3 +220,5 @@ func (c *client) silent(k *fakeKeeper) {
 		}
 	})
 }
+
+func fileOf(fd int) *os.File { return os.NewFile(uintptr(fd), "test") }
