@@ -148,6 +148,11 @@ func (c *Config) einhornPaths(environ []string) error {
 	if c.CommandName != "" {
 		name += "-" + c.CommandName
 	}
+	if c.SocketPath != "" && c.LockFile == "" && c.CommandName == "" {
+		// einhorn holds its lock only while it starts, so that many may run that
+		// were given nothing but a path each.
+		c.LockFile = c.SocketPath + ".lock"
+	}
 	dir := ""
 	for path, suffix := range map[*string]string{&c.SocketPath: ".sock", &c.PidFile: ".pid", &c.LockFile: ".lock"} {
 		if *path != "" {

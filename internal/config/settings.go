@@ -173,11 +173,15 @@ func additionalValue(d *draft) value {
 	}}
 }
 
-// verbosities are what can be logged at least, the loudest first.
+// verbosities are what can be logged at least, the loudest first. Their places
+// are einhorn's numbers for them.
 var verbosities = []string{"debug", "info", "warn"}
 
 func verbosityValue(d *draft) value {
 	return value{set: func(s string) error {
+		if i, err := strconv.Atoi(s); err == nil && i >= 0 && i < len(verbosities) {
+			s = verbosities[i]
+		}
 		if !slices.Contains(verbosities, s) {
 			return errors.New("neither debug nor info nor warn")
 		}

@@ -90,6 +90,8 @@ func TestSet(t *testing.T) {
 		{"signal_timeout", "5", "0s", "5s"},
 		{"verbosity", "debug", "info", "debug"},
 		{"verbosity", "warn", "debug", "warn"},
+		{"verbosity", "0", "warn", "debug"},
+		{"verbosity", "2", "debug", "warn"},
 		{"verbosity", "info", "warn", "info"},
 	} {
 		from, to, err := c.Set(try.key, try.value)
@@ -112,6 +114,7 @@ func TestSetRefuses(t *testing.T) {
 		{"seconds", "0", "with retries=forever a broken program would be started without a pause, as in seconds=0.1"},
 		{"kill_timeout", "0", "must be more than 0, as in kill_timeout=10s"},
 		{"max_upgrade_additional", "0", "not a number from 1 to 1000000000, nor none, as in max_upgrade_additional=1"},
+		{"verbosity", "3", "neither debug nor info nor warn, as in verbosity=debug"},
 		{"verbosity", "loud", "neither debug nor info nor warn, as in verbosity=debug"},
 		{"pidfile", "/x", "only a restart can change it"},
 		{"program", "x", "only a restart can change it"},
