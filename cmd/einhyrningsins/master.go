@@ -11,6 +11,7 @@ import (
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/keeper"
 	"einhyrningsins/internal/master"
+	"einhyrningsins/internal/platform"
 )
 
 // runMaster is this program as the keeper starts it.
@@ -18,7 +19,7 @@ func runMaster() int {
 	keeper.CleanMaster()
 	tune()
 	runtime.GOMAXPROCS(1) // one loop does it all; more would only cost threads
-	keeper.SetComm(keeper.MasterName)
+	platform.SetComm(keeper.MasterName)
 	err := master.Run(os.NewFile(keeper.MasterLinkFD, "link"), func(cfg *config.Config) master.Log {
 		return newLog(cfg, "master")
 	})

@@ -45,7 +45,7 @@ func TestSplitsAsRubyDoes(t *testing.T) {
 	var texts []string
 	for n := range 4000 {
 		var b strings.Builder
-		for x := n*2654435761%999983 + 1; x > 0; x /= len(parts) {
+		for x := n*n*31%999983 + 1; x > 0; x /= len(parts) {
 			b.WriteString(parts[x%len(parts)])
 		}
 		texts = append(texts, b.String())

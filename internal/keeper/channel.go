@@ -6,21 +6,23 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/link"
 )
 
 // channelPair makes the connection that is one worker's own: the master gets a
 // duplicate of our end, the worker theirs, which blocks as programs expect.
 func channelPair() (ours, theirs int, err error) {
-	fds, err := socketpair()
+	ours, theirs, err = link.Stream()
 	if err != nil {
-		return 0, 0, os.NewSyscallError("socketpair", err)
+		return 0, 0, err
 	}
-	if err := unix.SetNonblock(fds[0], true); err != nil {
-		unix.Close(fds[0])
-		unix.Close(fds[1])
+	if err := unix.SetNonblock(ours, true); err != nil {
+		unix.Close(ours)
+		unix.Close(theirs)
 		return 0, 0, os.NewSyscallError("fcntl", err)
 	}
-	return fds[0], fds[1], nil
+	return ours, theirs, nil
 }
 
 // channelOf is what a master gets of the connection of a worker that lives.

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
@@ -95,16 +96,16 @@ func newTestKeeper(t *testing.T) *testKeeper {
 		t.Fatal(err)
 	}
 	k.devNull = null
-	control, _, err := lockControlSocket(cfg.SocketPath, "")
+	control, _, err := claim.Lock(cfg.SocketPath, "")
 	if err == nil {
-		err = control.open()
+		err = control.Open()
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	k.control = control
 	t.Cleanup(func() {
-		control.close()
+		control.Close()
 		null.Close()
 	})
 	return &testKeeper{keeper: k, t: t, sys: sys, pids: 100}

@@ -77,7 +77,7 @@ type knowledge struct {
 // was. more descriptors may go with it.
 func (k *keeper) sayHello(conn *link.Conn, reload bool, more ...int) (knowledge, error) {
 	m := &k.master
-	listener, err := k.control.dup()
+	listener, err := k.control.Dup()
 	if err != nil {
 		return knowledge{}, fmt.Errorf("cannot hand over the control socket: %w", err)
 	}

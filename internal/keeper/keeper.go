@@ -6,11 +6,12 @@
 //
 // The way through: startup.go makes everything ready and hands over to the
 // loop in this file, one goroutine that owns all state. children.go is the
-// table of workers, masters.go starts masters and tells them what they must
-// know, orders.go carries out what they ask for, spawner.go is the one thread
-// that forks, channel.go is about the connection that a worker may have of its
-// own, alone.go stops everything when no master can. system.go is the
-// seam to the operating system.
+// table of workers, masters.go starts masters, hello.go tells them what they
+// must know, orders.go carries out what they ask for, reload.go replaces one that
+// lives, looks.go keeps what generations are started from, spawner.go is the
+// thread that forks, channel.go is about the connection that a worker may have
+// of its own, nice.go about niceness, alone.go stops everything when no master
+// can. system.go is the seam to the operating system.
 //
 // What the keeper has to tell is never a queue that can fill: it is a mark at
 // a child or at itself, kept until the master says forget.
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"einhyrningsins/internal/childenv"
+	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 )
@@ -41,7 +43,7 @@ type keeper struct {
 
 	started time.Time
 	hello   link.Hello // what every hello has in common
-	control *controlSocket
+	control *claim.ControlSocket
 	devNull *os.File
 	worker  process // what every worker has in common
 

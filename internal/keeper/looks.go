@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 )
@@ -72,7 +73,7 @@ func (k *keeper) orderLook(m *link.Look) {
 // meanwhile; then reap finds its process among the unknown ones.
 func (k *keeper) lookStarted(a answer) {
 	if a.err != nil {
-		a.err = fmt.Errorf("%s: %w", k.binary, rootCause(a.err))
+		a.err = fmt.Errorf("%s: %w", k.binary, claim.RootCause(a.err))
 	}
 	a.job.look.Started(a.pid, a.err)
 	if a.job.look == k.looks.now {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/platform"
 )
 
 // MasterName is argv[0] and comm of a master, so that pidof finds one keeper.
@@ -114,10 +115,10 @@ func (k *keeper) startMaster() {
 		return
 	}
 	m.conn, m.theirs, m.starting = ours, theirs, true
-	path := ownProgram
+	path := platform.OwnProgram
 	switch {
 	case m.binary != nil:
-		path = heldPath(m.binary, k.binary)
+		path = platform.HeldPath(m.binary, k.binary)
 	case path == "":
 		path, _ = os.Executable()
 	}

@@ -7,9 +7,10 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"einhyrningsins/internal/platform"
 )
 
 // reniceTimeout is how long the operator's command may take.
@@ -31,9 +32,9 @@ func (k *keeper) niceSelf() {
 	}
 	err := error(nil)
 	if n.Renice == "" {
-		err = niceProcess(*n.Master)
+		err = platform.NiceSelf(*n.Master)
 	} else {
-		err = k.runRenice(reniceAll(n.Renice, *n.Master))
+		err = k.runRenice(platform.ReniceSelf(n.Renice, *n.Master))
 	}
 	if err != nil {
 		k.log.Warn("cannot set the niceness of keeper and masters", "nice", *n.Master, "error", err)
@@ -73,12 +74,6 @@ func (k *keeper) renicer(script string) process {
 
 const shell = "/bin/sh"
 
-// reniceOne is the command for one process, called as einhorn calls it: the
-// operator's words are the shell's to split.
-func reniceOne(command string, nice int, pid string) string {
-	return strings.Join([]string{command, strconv.Itoa(nice), "-p", pid}, " ")
-}
-
 // spawnThreadNice is the niceness that the thread needs from which workers are
 // forked; nil: none of its own.
 func (k *keeper) spawnThreadNice() *int {
@@ -95,10 +90,10 @@ func (k *keeper) niceWorker(c *child) {
 	switch {
 	case n.Worker == nil:
 	case n.Renice != "":
-		script := reniceOne(n.Renice, *n.Worker, strconv.Itoa(c.PID))
+		script := platform.Renice(n.Renice, *n.Worker, strconv.Itoa(c.PID))
 		k.spawner.wantFirst(job{renice: c, process: k.renicer(script)})
-	case !threadsAreNice:
-		if err := niceGroup(c.PID, *n.Worker); err != nil {
+	case !platform.ThreadsAreNice:
+		if err := platform.NiceGroup(c.PID, *n.Worker); err != nil {
 			k.log.Warn("cannot set the niceness of a worker", "pid", c.PID, "nice", *n.Worker, "error", err)
 		}
 	}

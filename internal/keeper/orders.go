@@ -47,7 +47,7 @@ func (k *keeper) obey(msg link.Message) {
 		k.settings = m.Data
 		k.setLevel(min(max(slog.Level(m.LogLevel), slog.LevelDebug), slog.LevelError))
 	case *link.Renew:
-		if k.control.missing() {
+		if k.control.Missing() {
 			k.spawner.want(job{renew: k.cfg.SocketPath})
 		}
 	case *link.Look:
@@ -143,12 +143,12 @@ func (k *keeper) renewed(a answer) {
 		k.log.Error("the control socket is gone", "error", a.err)
 		return
 	}
-	if a.bound.fd < 0 {
+	if a.bound.None() {
 		return
 	}
-	k.control.replace(a.bound)
+	k.control.Replace(a.bound)
 	k.log.Warn("the control socket was gone; bound it anew", "path", k.cfg.SocketPath)
-	listener, err := k.control.dup()
+	listener, err := k.control.Dup()
 	if err == nil && k.master.conn != nil && k.master.greeted {
 		k.master.conn.Send(&link.Listener{}, listener)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 )
@@ -114,7 +115,7 @@ func (k *keeper) heirStarted(a answer) {
 		return
 	}
 	if a.err != nil {
-		k.abandonReload(fmt.Sprintf("cannot start %s: %v", k.binary, rootCause(a.err)))
+		k.abandonReload(fmt.Sprintf("cannot start %s: %v", k.binary, claim.RootCause(a.err)))
 		return
 	}
 	h.pid, h.binary = a.pid, a.binary

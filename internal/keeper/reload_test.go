@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/platform"
 )
 
 // testHeir is the new master of a reload, in the hands of a test.
@@ -342,7 +343,7 @@ func TestAfterACrashTheBinaryOfTheDeadIsStarted(t *testing.T) {
 	k.masterDies()
 	k.deadlines()
 	_, j := k.spawner.next()
-	if want := heldPath(held, k.binary); j.process.path != want {
+	if want := platform.HeldPath(held, k.binary); j.process.path != want {
 		t.Errorf("the next master is started from %s, want %s", j.process.path, want)
 	}
 }

@@ -11,7 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/launch"
+	"einhyrningsins/internal/platform"
 )
 
 // job is something that the spawning thread does, in order: start a worker or
@@ -34,9 +36,9 @@ type answer struct {
 	at  time.Duration
 	err error
 
-	bound   bound    // of a job to renew
-	channel int      // our end of the worker's own connection; 0: it has none
-	binary  *os.File // of an heir
+	bound   claim.Bound // of a job to renew
+	channel int         // our end of the worker's own connection; 0: it has none
+	binary  *os.File    // of an heir
 }
 
 // spawner is the loop's side of the one thread that forks. Where workers have a
@@ -54,7 +56,7 @@ type spawner struct {
 // this process has.
 func newSpawner(sys system, nice *int) (spawner, error) {
 	s := spawner{jobs: make(chan job), answers: make(chan answer)}
-	if nice == nil || !threadsAreNice {
+	if nice == nil || !platform.ThreadsAreNice {
 		go s.serve(sys, s.jobs)
 		return s, nil
 	}
@@ -62,7 +64,7 @@ func newSpawner(sys system, nice *int) (spawner, error) {
 	niced := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		niced <- niceThread(*nice)
+		niced <- platform.NiceThread(*nice)
 		s.serve(sys, s.workers)
 	}()
 	go s.serve(sys, s.jobs)
@@ -77,7 +79,7 @@ func (s spawner) serve(sys system, jobs <-chan job) {
 		a := answer{job: j}
 		switch {
 		case j.renew != "":
-			a.bound, a.err = rebindControl(j.renew)
+			a.bound, a.err = claim.Rebind(j.renew)
 		case j.heir != nil:
 			a.pid, a.binary, a.err = startHeld(sys, j.process)
 		default:
@@ -116,7 +118,7 @@ func startHeld(sys system, p process) (int, *os.File, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	p.path = heldPath(binary, p.path)
+	p.path = platform.HeldPath(binary, p.path)
 	pid, err := sys.start(p)
 	if err != nil {
 		binary.Close()

@@ -17,9 +17,11 @@ import (
 
 	"einhyrningsins/internal/bind"
 	"einhyrningsins/internal/childenv"
+	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/platform"
 	"einhyrningsins/internal/version"
 )
 
@@ -48,9 +50,9 @@ const firstInherited = 3
 // ignored when we started does harm. The channel receives the signals that need
 // no answer. It must be called before anything else.
 func Clean() chan os.Signal {
-	closeInherited(firstInherited)
+	platform.CloseInherited(firstInherited)
 	ignored := make(chan os.Signal, 1)
-	adoptIgnored(ignored)
+	platform.AdoptIgnored(ignored)
 	signal.Notify(ignored, syscall.SIGPIPE)
 	return ignored
 }
@@ -60,7 +62,7 @@ func Clean() chan os.Signal {
 // was started with does not suffice: the Go runtime never leaves signals
 // blocked that end a program, HUP, INT, QUIT and TERM among them.
 func CleanMaster() {
-	closeInherited(firstInherited)
+	platform.CloseInherited(firstInherited)
 	for _, sig := range handled {
 		signal.Ignore(sig)
 	}
@@ -103,9 +105,9 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 	}
 	code, reason := k.run()
 	k.dropLook()
-	k.control.close()
+	k.control.Close()
 	if cfg.PidFile != "" {
-		removePIDFile(cfg.PidFile)
+		claim.RemovePIDFile(cfg.PidFile)
 	}
 	level := slog.LevelInfo
 	if code != 0 {
@@ -118,37 +120,37 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 
 // prepare makes all that a first master needs, or leaves nothing behind.
 func (k *keeper) prepare(world World) (err error) {
-	if k.cfg.KillChildren && !hasDeathSignal {
+	if k.cfg.KillChildren && !platform.HasDeathSignal {
 		return errors.New("cannot use --kill-children-on-exit: this system tells no process that its parent died; leave the option out")
 	}
 	k.devNull, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("cannot open %s: %w", os.DevNull, err)
 	}
-	control, dead, err := lockControlSocket(k.cfg.SocketPath, k.cfg.LockFile)
+	control, dead, err := claim.Lock(k.cfg.SocketPath, k.cfg.LockFile)
 	if err != nil {
 		return err
 	}
 	k.control = control
 	defer func() {
 		if err != nil {
-			control.close()
+			control.Close()
 		}
 	}()
 	sockets, err := bind.OpenAll(k.cfg.Binds, k.cfg.Family, k.cfg.Backlog)
 	if err != nil {
-		return errors.Join(err, dead.hint())
+		return errors.Join(err, dead.Hint())
 	}
-	if hint := dead.hint(); hint != nil {
+	if hint := dead.Hint(); hint != nil {
 		k.log.Warn(hint.Error())
 	}
 	// Up to here a signal may end us as any program: nothing exists yet.
 	k.listenToSignals()
-	if err := control.open(); err != nil {
+	if err := control.Open(); err != nil {
 		return err
 	}
 	if k.cfg.PidFile != "" {
-		if err := writePIDFile(k.cfg.PidFile); err != nil {
+		if err := claim.WritePIDFile(k.cfg.PidFile); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/platform"
 )
 
 // system is the one seam between the keeper and the operating system's
@@ -39,22 +40,26 @@ type process struct {
 	orphan  syscall.Signal // what it gets when we die; 0: nothing
 }
 
-// realSystem is the real one; ended and hasEnded differ by platform.
+// realSystem is the real one.
 type realSystem struct{}
 
 func (realSystem) now() time.Duration { return link.Now() }
 
 func (realSystem) start(p process) (int, error) {
-	restore := setSignalMask(p.blocked)
+	restore := platform.SetSignalMask(p.blocked)
 	defer restore()
 	attr := &syscall.SysProcAttr{Setpgid: true}
-	setDeathSignal(attr, p.orphan)
+	platform.SetDeathSignal(attr, p.orphan)
 	all := &syscall.ProcAttr{Env: p.env, Files: p.files, Sys: attr}
 	if p.place != nil {
 		p.path = p.place.Enter(all)
 	}
 	return syscall.ForkExec(p.path, p.argv, all)
 }
+
+func (realSystem) ended() (pid int)                { return platform.Ended() }
+func (realSystem) hasEnded(pid int) bool           { return platform.HasEnded(pid) }
+func (realSystem) reap(pid int) syscall.WaitStatus { return platform.Reap(pid) }
 
 func (realSystem) kill(pid int, sig syscall.Signal, group bool) error {
 	err := syscall.ESRCH

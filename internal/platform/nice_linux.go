@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package keeper
+package platform
 
 import (
 	"errors"
@@ -11,22 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// threadsAreNice: here niceness is a thread's own, and a child inherits that of
+// ThreadsAreNice: here niceness is a thread's own, and a child inherits that of
 // the thread that forks it, setpriority(2), sched(7). So workers come from a
 // thread with their niceness: none of them ever runs, or forks, with another,
 // and nothing has to be lowered again, which takes a privilege.
-const threadsAreNice = true
+const ThreadsAreNice = true
 
-// niceThread sets the niceness of the calling thread, which must be locked.
-func niceThread(nice int) error {
+// NiceThread sets the niceness of the calling thread, which must be locked.
+func NiceThread(nice int) error {
 	return whyNice(unix.Setpriority(unix.PRIO_PROCESS, 0, nice), nice)
 }
 
-// niceProcess sets the niceness of every thread of this process. A thread has
+// NiceSelf sets the niceness of every thread of this process. A thread has
 // that of the one that made it, so none is missed once a look at all of them
 // finds no new one. PRIO_PGRP would reach all threads at once, and also whoever
 // else is in our process group.
-func niceProcess(nice int) error {
+func NiceSelf(nice int) error {
 	known := map[string]bool{}
 	for again := true; again; {
 		again = false
@@ -48,8 +48,8 @@ func niceProcess(nice int) error {
 	return nil
 }
 
-// niceGroup has nothing to do: see threadsAreNice.
-func niceGroup(int, int) error { return nil }
+// NiceGroup has nothing to do: see ThreadsAreNice.
+func NiceGroup(int, int) error { return nil }
 
 // whyNice says what is missing.
 func whyNice(err error, nice int) error {
@@ -59,9 +59,9 @@ func whyNice(err error, nice int) error {
 	return err
 }
 
-// reniceAll is the operator's command for every thread of ours, found as in
-// niceProcess.
-func reniceAll(command string, nice int) string {
+// ReniceSelf is the operator's command for every thread of ours, found as in
+// NiceSelf.
+func ReniceSelf(command string, nice int) string {
 	return fmt.Sprintf(`known=" "; again=1
 while [ $again ]; do
 	again=
@@ -71,5 +71,5 @@ while [ $again ]; do
 		known="$known$t " again=1
 		%[2]s || [ ! -e /proc/%[1]d/task/$t ] || exit 1
 	done
-done`, os.Getpid(), reniceOne(command, nice, "$t"))
+done`, os.Getpid(), Renice(command, nice, "$t"))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package keeper
+package claim
 
 import (
 	"fmt"
@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// writePIDFile puts our pid into path, whole or not at all, and replaces what
+// WritePIDFile puts our pid into path, whole or not at all, and replaces what
 // it finds there (a symbolic link itself, never what it points to).
-func writePIDFile(path string) error {
+func WritePIDFile(path string) error {
 	fail := func(err error) error {
-		return fmt.Errorf("cannot write pid file %s: %w", path, rootCause(err))
+		return fmt.Errorf("cannot write pid file %s: %w", path, RootCause(err))
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -38,8 +38,8 @@ func writePIDFile(path string) error {
 	return nil
 }
 
-// removePIDFile removes path while it holds our pid.
-func removePIDFile(path string) {
+// RemovePIDFile removes path while it holds our pid.
+func RemovePIDFile(path string) {
 	b, err := os.ReadFile(path)
 	if err == nil && strings.TrimSpace(string(b)) == strconv.Itoa(os.Getpid()) {
 		_ = os.Remove(path)

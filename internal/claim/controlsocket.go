@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package keeper
+// Package claim is what a keeper has for itself on disk, so that no other one
+// serves in its place: the control socket's path with its lock, and the pid
+// file. What others put there is never removed.
+package claim
 
 import (
 	"errors"
@@ -14,54 +17,57 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// controlSocket is the path where clients find the master, and the lock file
+// ControlSocket is the path where clients find the master, and the lock file
 // beside it, which says whose it is. The master accepts; the listener stays
 // ours, so that what waits in its backlog outlives a master.
-type controlSocket struct {
+type ControlSocket struct {
 	path     string
 	lockPath string
 	lock     *os.File
-	bound
+	Bound
 }
 
-// bound is a listener and what it is on disk, so that nobody else's path is
+// Bound is a listener and what it is on disk, so that nobody else's path is
 // ever removed.
-type bound struct {
+type Bound struct {
 	fd int
 	at inode
 }
 
+// None tells whether nothing was bound, because something is there.
+func (b Bound) None() bool { return b.fd < 0 }
+
 type inode struct{ dev, ino uint64 }
 
-// deadKeeper is what a lock file tells of a keeper that did not end in order.
-type deadKeeper struct{ pid int }
+// DeadKeeper is what a lock file tells of a keeper that did not end in order.
+type DeadKeeper struct{ pid int }
 
-// hint is nil when the one before ended in order.
-func (d deadKeeper) hint() error {
+// Hint is nil when the one before ended in order.
+func (d DeadKeeper) Hint() error {
 	if d.pid == 0 {
 		return nil
 	}
 	return fmt.Errorf("keeper %d, which was here before, died; its workers may still serve and hold the address: end them, or wait for their end", d.pid)
 }
 
-// lockControlSocket makes sure that the path is ours alone to use. It comes
+// Lock makes sure that the path is ours alone to use. It comes
 // first of all: it also knows which keeper was here before. lockPath is the
 // lock file's; "" is beside the socket.
-func lockControlSocket(path, lockPath string) (*controlSocket, deadKeeper, error) {
+func Lock(path, lockPath string) (*ControlSocket, DeadKeeper, error) {
 	if lockPath == "" {
 		lockPath = path + ".lock"
 	}
-	c := &controlSocket{path: path, lockPath: lockPath, bound: bound{fd: -1}}
+	c := &ControlSocket{path: path, lockPath: lockPath, Bound: Bound{fd: -1}}
 	dead, err := c.takeLock()
 	return c, dead, err
 }
 
-// open binds the path. A socket on which somebody answers is refused, a stale
+// Open binds the path. A socket on which somebody answers is refused, a stale
 // one replaced, anything else left alone.
-func (c *controlSocket) open() error {
+func (c *ControlSocket) Open() error {
 	err := c.clear()
 	if err == nil {
-		c.bound, err = bindControl(c.path)
+		c.Bound, err = bindControl(c.path)
 	}
 	if err != nil {
 		return err
@@ -73,32 +79,32 @@ func (c *controlSocket) open() error {
 	return nil
 }
 
-func (c *controlSocket) takeLock() (deadKeeper, error) {
+func (c *ControlSocket) takeLock() (DeadKeeper, error) {
 	name, other := c.lockPath, "-d"
 	if name != c.path+".lock" {
 		other = "--lockfile"
 	}
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return deadKeeper{}, fmt.Errorf("cannot open lock file %s: %w", name, rootCause(err))
+		return DeadKeeper{}, fmt.Errorf("cannot open lock file %s: %w", name, RootCause(err))
 	}
 	if err := checkLockFile(f); err != nil {
 		f.Close()
-		return deadKeeper{}, fmt.Errorf("cannot use lock file %s: %w; remove it or choose another path with %s", name, err, other)
+		return DeadKeeper{}, fmt.Errorf("cannot use lock file %s: %w; remove it or choose another path with %s", name, err, other)
 	}
 	holder := readPID(f)
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
 		if err != unix.EWOULDBLOCK {
-			return deadKeeper{}, fmt.Errorf("cannot lock %s: %w", name, err)
+			return DeadKeeper{}, fmt.Errorf("cannot lock %s: %w", name, err)
 		}
 		if other != "-d" {
-			return deadKeeper{}, fmt.Errorf("cannot lock %s: keeper %d has it; stop that or choose another path with %s", name, holder, other)
+			return DeadKeeper{}, fmt.Errorf("cannot lock %s: keeper %d has it; stop that or choose another path with %s", name, holder, other)
 		}
-		return deadKeeper{}, fmt.Errorf("cannot use control socket %s: keeper %d is running there; stop it or choose another path with -d", c.path, holder)
+		return DeadKeeper{}, fmt.Errorf("cannot use control socket %s: keeper %d is running there; stop it or choose another path with -d", c.path, holder)
 	}
 	c.lock = f
-	return deadKeeper{holder}, nil
+	return DeadKeeper{holder}, nil
 }
 
 // checkLockFile makes sure that what we are going to write to is a lock file,
@@ -125,7 +131,8 @@ func readPID(f *os.File) int {
 	return pid
 }
 
-func rootCause(err error) error {
+// RootCause is an error of a file without the path, which is named already.
+func RootCause(err error) error {
 	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
 		return pe.Err
 	}
@@ -133,13 +140,13 @@ func rootCause(err error) error {
 }
 
 // clear makes way at the path.
-func (c *controlSocket) clear() error {
+func (c *ControlSocket) clear() error {
 	info, err := os.Lstat(c.path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("cannot use control socket %s: %w", c.path, rootCause(err))
+		return fmt.Errorf("cannot use control socket %s: %w", c.path, RootCause(err))
 	}
 	if info.Mode().Type() != os.ModeSocket {
 		return fmt.Errorf("cannot use control socket %s: something else is there (%s); remove it or choose another path with -d", c.path, info.Mode().Type())
@@ -147,7 +154,7 @@ func (c *controlSocket) clear() error {
 	switch err := connectTo(c.path); err {
 	case unix.ECONNREFUSED:
 		if err := os.Remove(c.path); err != nil {
-			return fmt.Errorf("cannot replace stale control socket %s: %w", c.path, rootCause(err))
+			return fmt.Errorf("cannot replace stale control socket %s: %w", c.path, RootCause(err))
 		}
 		return nil
 	case nil, unix.EAGAIN: // EAGAIN: alive, and its backlog is full, unix(7)
@@ -173,10 +180,10 @@ func connectTo(path string) error {
 // bindControl makes a listener at the path, which is never open to others: the
 // mode is set before the name exists. It sets the umask for the moment, so no
 // process may be started meanwhile.
-func bindControl(path string) (bound, error) {
+func bindControl(path string) (Bound, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
-		return bound{}, fmt.Errorf("cannot make control socket: %w", err)
+		return Bound{}, fmt.Errorf("cannot make control socket: %w", err)
 	}
 	unix.CloseOnExec(fd)
 	_ = unix.Fchmod(fd, 0o600) // Linux; elsewhere the umask alone does it
@@ -192,16 +199,16 @@ func bindControl(path string) (bound, error) {
 	}
 	if err != nil {
 		unix.Close(fd)
-		return bound{}, fmt.Errorf("cannot bind control socket %s: %w", path, err)
+		return Bound{}, fmt.Errorf("cannot bind control socket %s: %w", path, err)
 	}
-	return bound{fd, at}, nil
+	return Bound{fd, at}, nil
 }
 
-// rebindControl binds the path anew if it is still missing; otherwise the
+// Rebind binds the path anew if it is still missing; otherwise the
 // listener's fd is -1.
-func rebindControl(path string) (bound, error) {
+func Rebind(path string) (Bound, error) {
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-		return bound{fd: -1}, nil
+		return Bound{fd: -1}, nil
 	}
 	return bindControl(path)
 }
@@ -209,7 +216,7 @@ func rebindControl(path string) (bound, error) {
 func inodeOf(path string) (inode, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return inode{}, rootCause(err)
+		return inode{}, RootCause(err)
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -218,28 +225,28 @@ func inodeOf(path string) (inode, error) {
 	return inode{uint64(st.Dev), uint64(st.Ino)}, nil
 }
 
-// missing tells whether nothing is at the path any more, as after a cleaner
+// Missing tells whether nothing is at the path any more, as after a cleaner
 // of temporary files.
-func (c *controlSocket) missing() bool {
+func (c *ControlSocket) Missing() bool {
 	_, err := os.Lstat(c.path)
 	return errors.Is(err, os.ErrNotExist)
 }
 
-// replace takes over what was bound anew.
-func (c *controlSocket) replace(b bound) {
+// Replace takes over what was bound anew.
+func (c *ControlSocket) Replace(b Bound) {
 	unix.Close(c.fd)
-	c.bound = b
+	c.Bound = b
 }
 
-// dup returns a descriptor of the listener, for a master.
-func (c *controlSocket) dup() (int, error) {
+// Dup returns a descriptor of the listener, for a master.
+func (c *ControlSocket) Dup() (int, error) {
 	return unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
 }
 
-// close removes the path if it is still ours. The lock file stays: were it
+// Close removes the path if it is still ours. The lock file stays: were it
 // removed, two keepers could each lock one of that name. What it says goes, as
 // a sign that we ended in order.
-func (c *controlSocket) close() {
+func (c *ControlSocket) Close() {
 	if c.fd < 0 {
 		c.lock.Close()
 		return

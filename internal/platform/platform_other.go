@@ -2,7 +2,7 @@
 
 //go:build !linux
 
-package keeper
+package platform
 
 import (
 	"os"
@@ -12,31 +12,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownProgram is empty here: there is no name for the running binary that
+// OwnProgram is empty here: there is no name for the running binary that
 // survives its replacement on disk, so masters start from its path.
-const ownProgram = ""
+const OwnProgram = ""
 
-// heldPath is the path on disk here: there is no executing of open files.
-func heldPath(_ *os.File, path string) string { return path }
+// HeldPath is the path on disk here: there is no executing of open files.
+func HeldPath(_ *os.File, path string) string { return path }
 
 // reaped holds the children that wait has taken: there is no looking without
 // reaping here, so what is left of such a child's group is signalled when its
 // number is free already. Only the keeper's loop touches it.
 var reaped = map[int]syscall.WaitStatus{}
 
-func (realSystem) ended() int {
+// Ended finds a child that has ended and leaves it unreaped where the system
+// can do that; 0: none.
+func Ended() int {
 	for pid := range reaped {
 		return pid
 	}
 	return wait(-1)
 }
 
-func (realSystem) hasEnded(pid int) bool {
+// HasEnded tells whether this child has ended, likewise.
+func HasEnded(pid int) bool {
 	_, ok := reaped[pid]
 	return ok || wait(pid) == pid
 }
 
-func (realSystem) reap(pid int) syscall.WaitStatus {
+// Reap takes the exit status of a child that has ended.
+func Reap(pid int) syscall.WaitStatus {
 	status := reaped[pid]
 	delete(reaped, pid)
 	return status
@@ -57,9 +61,12 @@ func wait(pid int) int {
 	}
 }
 
-func setSignalMask([]syscall.Signal) (restore func()) { return func() {} }
+// SetSignalMask does nothing here: what is blocked is inherited.
+func SetSignalMask([]syscall.Signal) (restore func()) { return func() {} }
 
-func closeInherited(from int) {
+// CloseInherited marks whatever we were started with from this descriptor on
+// close-on-exec, so that no child gets it.
+func CloseInherited(from int) {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
 		return
@@ -69,9 +76,9 @@ func closeInherited(from int) {
 	}
 }
 
-// adoptIgnored handles the usual suspects; there is no list of ignored signals
+// AdoptIgnored handles the usual suspects; there is no list of ignored signals
 // to read here.
-func adoptIgnored(to chan os.Signal) {
+func AdoptIgnored(to chan os.Signal) {
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU} {
 		if signal.Ignored(sig) {
 			signal.Notify(to, sig)
@@ -81,15 +88,3 @@ func adoptIgnored(to chan os.Signal) {
 
 // SetComm does nothing here: argv[0] has to do.
 func SetComm(string) {}
-
-// socketpair makes two ends of a connection that no child inherits.
-func socketpair() ([2]int, error) {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err == nil {
-		unix.CloseOnExec(fds[0])
-		unix.CloseOnExec(fds[1])
-	}
-	return fds, err
-}

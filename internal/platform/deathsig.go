@@ -2,14 +2,15 @@
 
 //go:build linux || freebsd
 
-package keeper
+package platform
 
 import "syscall"
 
-// hasDeathSignal: the system signals a process when its parent dies,
+// HasDeathSignal: the system signals a process when its parent dies,
 // PR_SET_PDEATHSIG in prctl(2), PROC_PDEATHSIG_CTL in procctl(2). On Linux the
 // parent is the thread that forked, which therefore never ends; a program that
 // is set-user-ID or has capabilities is not signalled.
-const hasDeathSignal = true
+const HasDeathSignal = true
 
-func setDeathSignal(a *syscall.SysProcAttr, sig syscall.Signal) { a.Pdeathsig = sig }
+// SetDeathSignal has a child get sig when the thread that forks it ends.
+func SetDeathSignal(a *syscall.SysProcAttr, sig syscall.Signal) { a.Pdeathsig = sig }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package keeper
+package platform
 
 import (
 	"bytes"
@@ -14,14 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownProgram is the binary that we run, also when the disk holds another one
+// OwnProgram is the binary that we run, also when the disk holds another one
 // by now, proc(5). In the child that executes it, it still means ours.
-const ownProgram = "/proc/self/exe"
+const OwnProgram = "/proc/self/exe"
 
-// heldPath is by what name an open binary is executed: proc(5). Its own name may
+// HeldPath is by what name an open binary is executed: proc(5). Its own name may
 // stand for another file by now. It works for a binary, not for a script, whose
 // interpreter would find the descriptor closed.
-func heldPath(f *os.File, _ string) string {
+func HeldPath(f *os.File, _ string) string {
 	return "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
 }
 
@@ -29,11 +29,15 @@ func heldPath(f *os.File, _ string) string {
 // and, where pointers take 8 bytes, padding.
 const siPID = 8 + unsafe.Sizeof(uintptr(0))
 
-func (realSystem) ended() int { return waitid(unix.P_ALL, 0) }
+// Ended finds a child that has ended and leaves it unreaped where the system
+// can do that; 0: none.
+func Ended() int { return waitid(unix.P_ALL, 0) }
 
-func (realSystem) hasEnded(pid int) bool { return waitid(unix.P_PID, pid) == pid }
+// HasEnded tells whether this child has ended, likewise.
+func HasEnded(pid int) bool { return waitid(unix.P_PID, pid) == pid }
 
-func (realSystem) reap(pid int) syscall.WaitStatus {
+// Reap takes the exit status of a child that has ended.
+func Reap(pid int) syscall.WaitStatus {
 	var status syscall.WaitStatus
 	for {
 		_, err := syscall.Wait4(pid, &status, 0, nil)
@@ -57,10 +61,10 @@ func waitid(idType, id int) int {
 	}
 }
 
-// setSignalMask blocks just these signals on the calling thread, which must be
+// SetSignalMask blocks just these signals on the calling thread, which must be
 // locked, and returns a function that undoes it. A child inherits the mask of
 // the thread that forks, signal(7).
-func setSignalMask(blocked []syscall.Signal) (restore func()) {
+func SetSignalMask(blocked []syscall.Signal) (restore func()) {
 	var set, old unix.Sigset_t
 	for _, sig := range blocked {
 		bits := uint(unsafe.Sizeof(set.Val[0])) * 8
@@ -72,9 +76,11 @@ func setSignalMask(blocked []syscall.Signal) (restore func()) {
 	return func() { _ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil) }
 }
 
-// closeInherited marks whatever we were started with from this descriptor on
+// CloseInherited marks whatever we were started with from this descriptor on
 // close-on-exec, so that no worker gets it.
-func closeInherited(from int) {
+// CloseInherited marks whatever we were started with from this descriptor on
+// close-on-exec, so that no child gets it.
+func CloseInherited(from int) {
 	if unix.CloseRange(uint(from), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return
 	}
@@ -90,10 +96,10 @@ func closeInherited(from int) {
 	}
 }
 
-// adoptIgnored makes the Go runtime handle each signal that was ignored when
+// AdoptIgnored makes the Go runtime handle each signal that was ignored when
 // we were started, because only those that it handles are set back to their
 // default in a child, and execve(2) passes ignored ones on.
-func adoptIgnored(to chan os.Signal) {
+func AdoptIgnored(to chan os.Signal) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return
@@ -130,9 +136,4 @@ func resetDisposition(sig syscall.Signal) {
 // main thread's comm works from every thread of it.
 func SetComm(name string) {
 	_ = os.WriteFile("/proc/self/comm", []byte(name), 0)
-}
-
-// socketpair makes two ends of a connection that no child inherits.
-func socketpair() ([2]int, error) {
-	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 }
