@@ -86,7 +86,7 @@ func newTestKeeper(t *testing.T) *testKeeper {
 		former:  map[int]time.Duration{}, binary: "/usr/bin/einhyrningsins",
 		worker: process{argv: []string{"p"}},
 		looks: looks{
-			launches: map[int]*launch.Launch{1: launch.At(1, "/p")},
+			launches: map[int]*launch.Launch{1: {Launch: link.Launch{Generation: 1, Program: "/p"}, Place: &launch.Place{}}},
 			at:       &link.LookAt{Program: [][]byte{[]byte("p")}}, limit: lookLimit,
 		},
 	}

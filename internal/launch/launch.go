@@ -92,11 +92,6 @@ func Of(generation int, saw *link.Saw, fds []int, count int) (*Launch, error) {
 	}, nil
 }
 
-// At is a launch from a path as it is, which nothing holds.
-func At(generation int, path string) *Launch {
-	return &Launch{Launch: link.Launch{Generation: generation, Program: path}, Place: &Place{path: path, resolved: path}}
-}
-
 // Close lets go of what is held.
 func (l *Launch) Close() { l.Place.close() }
 
@@ -113,7 +108,7 @@ func (l *Launch) Path() string {
 	if strings.HasPrefix(l.Place.path, "/") {
 		return l.Place.path
 	}
-	return l.Place.resolved
+	return l.Program
 }
 
 func wordsOf(list [][]byte) []string {
