@@ -76,6 +76,9 @@ func Of(generation int, saw *link.Saw, fds []int, count int) (*Launch, error) {
 	p.dev, p.ino = uint64(st.Dev), st.Ino
 	for i, to := range []**os.File{&p.dir, &p.file} {
 		fd, err := unix.FcntlInt(uintptr(fds[i]), unix.F_DUPFD_CLOEXEC, firstHeld+count)
+		if err == unix.EINVAL { // RLIMIT_NOFILE allows none so high; Enter knows what to do with a low one
+			fd, err = unix.FcntlInt(uintptr(fds[i]), unix.F_DUPFD_CLOEXEC, 3)
+		}
 		if err != nil {
 			p.close()
 			return nil, fmt.Errorf("cannot keep the program's file open: %w", err)

@@ -183,6 +183,27 @@ func TestAHighDescriptorCoversNothing(t *testing.T) {
 	}
 }
 
+// A low limit of open files leaves no room above all that a worker gets.
+func TestFewDescriptors(t *testing.T) {
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 64, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
+			t.Error(err)
+		}
+	}()
+	dir, l := held(t, false, binary(t))
+	replace(t, l.Place.resolved)
+	if printed, path := run(t, l, l.Place.file.Fd()); !strings.HasPrefix(path, "/proc/self/fd/") || printed != dir {
+		t.Errorf("taken: %s, printed %q", path, printed)
+	}
+}
+
 func TestOnlyTheLastWordsAreKept(t *testing.T) {
 	var log bytes.Buffer
 	w, stderr, err := hear(slog.New(slog.NewTextHandler(&log, nil)))
