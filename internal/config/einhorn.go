@@ -52,12 +52,27 @@ func einhornWay(name string) string {
 
 // ownWay is said under einhorn's name about what only we have.
 func ownWay(name string) string {
+	if fits := fitting(name); len(fits) > 1 {
+		last := len(fits) - 1
+		return "it could be cut short from " + strings.Join(fits[:last], ", ") + " or " + fits[last]
+	}
 	for _, o := range Options() {
 		if (o.Name == name || o.Short == name) && !has(EinhornOptions(), o.Name) {
 			return "einhorn has no such option; it can be used when we are called einhyrningsins"
 		}
 	}
 	return ""
+}
+
+// fitting lists the long options that name, of more than a letter, is the
+// beginning of.
+func fitting(name string) (names []string) {
+	for _, o := range EinhornOptions() {
+		if len(name) > 1 && strings.HasPrefix(o.Name, strings.ToLower(name)) {
+			names = append(names, "--"+o.Name)
+		}
+	}
+	return names
 }
 
 func has(options []Option, name string) bool {

@@ -139,10 +139,11 @@ func TestEinhornWarns(t *testing.T) {
 func TestParseEinhornRefuses(t *testing.T) {
 	for line, want := range map[string]string{
 		"--nonsense prog":                       "cannot use --nonsense: no such option; what belongs to the program comes after --, as in einhorn -- server",
+		"--SOCK 1 --sig 2 --max 2 prog":         "cannot use --max: it could be cut short from --max-unacked or --max-upgrade-additional",
 		"-z prog":                               "cannot use -z: no such option",
 		"-r 3 prog":                             "cannot use -r: einhorn has no such option; it can be used when we are called einhyrningsins",
 		"--drain-timeout 3 prog":                "cannot use --drain-timeout: einhorn has no such option",
-		"--command x prog":                      "cannot use --command: no such option; did you mean --command-",
+		"--command x prog":                      "cannot use --command: it could be cut short from --command-name or --command-socket-as-fd",
 		"-n 0 prog":                             `-n, --number "0": not a number from 1 to 10000, as in -n 4`,
 		"-n x prog":                             `-n, --number "x"`,
 		"-n":                                    "its COUNT is missing, as in -n 4",

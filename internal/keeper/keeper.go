@@ -250,6 +250,10 @@ func (k *keeper) catchUp() {
 
 // caughtSignal takes note of a signal, for the master to deal with.
 func (k *keeper) caughtSignal(sig syscall.Signal) {
+	if sig == syscall.SIGALRM { // what deploy scripts of einhorn's early days send; einhorn takes it still
+		k.log.Warn("ALRM is taken for HUP, as einhorn does; send HUP instead")
+		sig = syscall.SIGHUP
+	}
 	c := k.caught[sig]
 	if c == nil {
 		c = &caughtSignal{}

@@ -227,4 +227,7 @@ func (k *keeper) listenToSignals() {
 			signal.Notify(k.events.other, sig)
 		}
 	}
+	if k.cfg.Einhorn {
+		signal.Notify(k.events.other, syscall.SIGALRM)
+	}
 }

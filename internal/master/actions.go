@@ -35,6 +35,9 @@ func (l *loop) stepThen(then func(), events ...pool.Event) {
 	}
 	if out.End != nil && l.end == nil {
 		l.end = out.End
+		if l.cfg.Einhorn && l.pool.State().Stop.QuitAt != 0 {
+			l.end.Status = einhornQuit
+		}
 	}
 	notes := slices.Clone(out.Notes)
 	for _, n := range notes {

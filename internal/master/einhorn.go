@@ -15,6 +15,9 @@ import (
 // look for it.
 const einhornDone = "Upgrade done"
 
+// einhornQuit is the exit status after QUIT under einhorn's name.
+const einhornQuit = 1
+
 // maxEinhornNumber is how many workers set_workers takes in einhorn's dialect.
 const maxEinhornNumber = 1000
 

@@ -5,6 +5,9 @@ package master
 import (
 	"cmp"
 	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,19 +46,23 @@ func (l *loop) dumpableState() yamlwire.Map {
 		entry("cmd_name", orNil(l.cfg.CommandName)),
 		entry("bind", l.einhornBinds()),
 		entry("bind_fds", l.einhornFDs()),
+		entry("bound_ports", l.einhornPorts()),
 		entry("ack_mode", l.einhornAckMode()),
 		entry("max_unacked", l.cfg.MaxUnacked),
 		entry("max_upgrade_additional", orNil(l.cfg.MaxUpgradeAdditional)),
 		entry("signal_timeout", orNil(l.cfg.SignalTimeout.Seconds())),
 		entry("consecutive_deaths_before_ack", max(st.Failures.Count, runningFailures(&st))),
 		entry("last_spinup", l.lastSpinup(at)),
+		entry("last_upgraded", l.lastUpgraded()),
 		entry("socket_path", l.cfg.SocketPath),
 		entry("pidfile", orNil(l.cfg.PidFile)),
 		entry("lockfile", cmp.Or(l.cfg.LockFile, l.cfg.SocketPath+".lock")),
 		entry("command_socket_as_fd", l.cfg.SockFD),
 		entry("kill_children_on_exit", l.cfg.KillChildren),
 		entry("drop_environment_variables", texts(l.cfg.DropEnvVars)),
-		entry("reexec_commandline", texts(l.cfg.ReexecAs)),
+		entry("reexec_commandline", l.einhornReexec()),
+		entry("path", nil), // no Ruby is preloaded
+		entry("preloaded", false),
 		entry("nice", yamlwire.Map{
 			entry("master", fromPointer(l.cfg.Nice.Master)), entry("worker", fromPointer(l.cfg.Nice.Worker)),
 			entry("renice_cmd", orNil(l.cfg.Nice.Renice)),
@@ -115,10 +122,33 @@ func signalWord(sig syscall.Signal) string {
 	return name
 }
 
+// einhornBinds are what was given with -b, taken apart as einhorn does: address,
+// port and flags.
 func (l *loop) einhornBinds() []any {
 	list := []any{}
+	for _, s := range l.cfg.Binds {
+		flags := []any{}
+		if s.ReuseAddr {
+			flags = append(flags, "r")
+		}
+		if s.NonBlock {
+			flags = append(flags, "n")
+		}
+		list = append(list, []any{s.Host, s.Port, flags})
+	}
+	return list
+}
+
+// einhornPorts are the ports that were bound in the end.
+func (l *loop) einhornPorts() []any {
+	list := []any{}
 	for _, s := range l.hello.Sockets {
-		list = append(list, s.Address)
+		port, err := strconv.Atoi(s.Address[strings.LastIndexByte(s.Address, ':')+1:])
+		if err != nil {
+			list = append(list, nil)
+			continue
+		}
+		list = append(list, port)
 	}
 	return list
 }
@@ -143,6 +173,24 @@ func runningFailures(st *pool.State) int {
 		return 0
 	}
 	return st.Upgrade.Failures.Count
+}
+
+// lastUpgraded is when the newest generation was looked at; nil: there was no
+// upgrade.
+func (l *loop) lastUpgraded() any {
+	for _, o := range slices.Backward(l.launches) {
+		if o.Generation > 1 {
+			return o.At
+		}
+	}
+	return nil
+}
+
+func (l *loop) einhornReexec() any {
+	if len(l.cfg.ReexecAs) == 0 {
+		return nil
+	}
+	return texts(l.cfg.ReexecAs)
 }
 
 func (l *loop) lastSpinup(at func(time.Duration) time.Time) any {

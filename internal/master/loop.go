@@ -150,7 +150,11 @@ func (l *loop) run() {
 // dismissed is the end that we did not ask for.
 func (l *loop) dismissed() {
 	if l.handover == nil {
-		l.log.Error("the keeper is gone; its workers serve on without it", "reason", l.link.Err())
+		workers := "serve on without it"
+		if l.cfg.KillChildren {
+			workers = "were sent USR2 by the system"
+		}
+		l.log.Error("the keeper is gone; its workers "+workers, "reason", l.link.Err())
 	}
 	l.flush(time.Second)
 }
