@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +25,7 @@ type ControlSocket struct {
 	path     string
 	lockPath string
 	lock     *os.File
+	orphaned bool // the keeper that was here before died, and its master may be dying
 	Bound
 }
 
@@ -59,6 +61,7 @@ func Lock(path, lockPath string) (*ControlSocket, DeadKeeper, error) {
 	}
 	c := &ControlSocket{path: path, lockPath: lockPath, Bound: Bound{fd: -1}}
 	dead, err := c.takeLock()
+	c.orphaned = dead.pid != 0
 	return c, dead, err
 }
 
@@ -151,7 +154,12 @@ func (c *ControlSocket) clear() error {
 	if info.Mode().Type() != os.ModeSocket {
 		return fmt.Errorf("cannot use control socket %s: something else is there (%s); remove it or choose another path with -d", c.path, info.Mode().Type())
 	}
-	switch err := connectTo(c.path); err {
+	err = connectTo(c.path, 0)
+	// We have the lock, so this can only be what is left of a dead keeper.
+	for by := time.Now().Add(orphanPatience); err == nil && c.orphaned && time.Now().Before(by); {
+		err = connectTo(c.path, time.Until(by))
+	}
+	switch err {
 	case unix.ECONNREFUSED:
 		if err := os.Remove(c.path); err != nil {
 			return fmt.Errorf("cannot replace stale control socket %s: %w", c.path, RootCause(err))
@@ -164,7 +172,12 @@ func (c *ControlSocket) clear() error {
 	}
 }
 
-func connectTo(path string) error {
+// orphanPatience is how long a master may take to notice that its keeper died.
+const orphanPatience = 3 * time.Second
+
+// connectTo tells whether somebody listens, and waits for so long until whoever
+// does has hung up.
+func connectTo(path string, wait time.Duration) error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return err
@@ -174,7 +187,11 @@ func connectTo(path string) error {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return err
 	}
-	return unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+	err = unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+	if err == nil && wait > 0 {
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(wait.Milliseconds()))
+	}
+	return err
 }
 
 // bindControl makes a listener at the path, which is never open to others: the
