@@ -18,6 +18,7 @@ func (k *keeper) tell() {
 	if !m.greeted {
 		k.greet()
 	}
+	k.tellListener()
 	for len(k.table.news) > 0 && !m.conn.Pending() {
 		c := k.table.news[0]
 		k.table.news = k.table.news[1:]
@@ -35,6 +36,20 @@ func (k *keeper) tell() {
 			c.told = c.count
 		}
 	}
+}
+
+// tellListener hands over the control socket when it was bound anew.
+func (k *keeper) tellListener() {
+	m := &k.master
+	if m.bindings == k.bindings || m.conn.Pending() {
+		return
+	}
+	listener, err := k.control.Dup()
+	if err != nil {
+		return // there may be a descriptor to be had next time
+	}
+	m.bindings = k.bindings
+	m.conn.Send(&link.Listener{}, listener)
 }
 
 func (k *keeper) tellChild(c *child) {
@@ -71,6 +86,7 @@ func (k *keeper) greet() {
 type knowledge struct {
 	children map[uint64]told
 	signals  map[syscall.Signal]int
+	bindings int
 }
 
 // sayHello tells a master everything there is to know, and returns what that
@@ -82,7 +98,7 @@ func (k *keeper) sayHello(conn *link.Conn, reload bool, more ...int) (knowledge,
 		return knowledge{}, fmt.Errorf("cannot hand over the control socket: %w", err)
 	}
 	all := k.table.all()
-	known := knowledge{map[uint64]told{}, map[syscall.Signal]int{}}
+	known := knowledge{map[uint64]told{}, map[syscall.Signal]int{}, k.bindings}
 	h := k.hello
 	h.NextSerial, h.Children, h.Masters, h.Reload = k.table.next, len(all), m.count, reload
 	h.Saved, h.Settings, h.Launches = k.saved, k.settings, k.allLaunches()
@@ -115,6 +131,7 @@ func (k *keeper) sayHello(conn *link.Conn, reload bool, more ...int) (knowledge,
 
 // nowKnows makes news of all that the master has not been told of.
 func (k *keeper) nowKnows(known knowledge) {
+	k.master.bindings = known.bindings
 	k.table.news = nil
 	for _, c := range k.table.all() {
 		c.told, c.queue = known.children[c.Serial], false

@@ -41,11 +41,12 @@ type keeper struct {
 
 	setLevel func(slog.Level) // of the log
 
-	started time.Time
-	hello   link.Hello // what every hello has in common
-	control *claim.ControlSocket
-	devNull *os.File
-	worker  process // what every worker has in common
+	started  time.Time
+	hello    link.Hello // what every hello has in common
+	control  *claim.ControlSocket
+	bindings int // how often the control socket was bound anew
+	devNull  *os.File
+	worker   process // what every worker has in common
 
 	contract childenv.Contract
 	looks    looks
@@ -220,6 +221,11 @@ func (k *keeper) deadlines() {
 // catchUp deals with all that has happened before a deadline is acted upon: we
 // may have been stopped together with a master that is as healthy as we are.
 func (k *keeper) catchUp() {
+	select {
+	case a := <-k.spawner.answers:
+		k.answered(a)
+	default:
+	}
 	k.reap()
 	for k.master.conn != nil && !k.master.conn.Idle() {
 		select {
@@ -232,9 +238,9 @@ func (k *keeper) catchUp() {
 		case <-k.master.conn.Parked():
 		}
 	}
-	for k.heir != nil && k.heir.conn != nil && !k.heir.conn.Idle() {
+	for in := k.heir.in(); in != nil && !k.heir.conn.Idle(); in = k.heir.in() {
 		select {
-		case in, open := <-k.heir.in():
+		case in, open := <-in:
 			k.heirSays(in, open)
 		case <-k.heir.conn.Parked():
 		}

@@ -44,6 +44,7 @@ type master struct {
 	closedAt  time.Duration // when its link was read to the end, and it still was there
 	done      uint64        // number of the last signal that was carried out
 	toldDone  uint64
+	bindings  int // of keeper.bindings, how many it was told of
 
 	abandonAt time.Duration // when its link is closed though its end was not read; 0: it has one
 	restartAt time.Duration

@@ -147,11 +147,8 @@ func (k *keeper) renewed(a answer) {
 		return
 	}
 	k.control.Replace(a.bound)
+	k.bindings++
 	k.log.Warn("the control socket was gone; bound it anew", "path", k.cfg.SocketPath)
-	listener, err := k.control.Dup()
-	if err == nil && k.master.conn != nil && k.master.greeted {
-		k.master.conn.Send(&link.Listener{}, listener)
-	}
 }
 
 func (k *keeper) orderSignal(m *link.Signal) {

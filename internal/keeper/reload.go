@@ -50,9 +50,10 @@ const (
 	heirTakesOver                  // was told everything, until it is live
 )
 
-// in works for no heir, too.
+// in works for no heir, too. Nobody is heard whose process is not known yet:
+// it could be live before that.
 func (h *heir) in() <-chan link.Received {
-	if h == nil || h.conn == nil {
+	if h == nil || h.conn == nil || h.pid == 0 {
 		return nil
 	}
 	return h.conn.In()
@@ -191,6 +192,10 @@ func (k *keeper) heirGreets(g *link.Greet) {
 	if g.Oldest > link.Version || g.Version < link.Version {
 		k.abandonReload(fmt.Sprintf("%s (version %s) speaks versions %d to %d of the link, the keeper speaks %d; restart the keeper to use it",
 			k.binary, g.Software, g.Oldest, g.Version, link.Version))
+		return
+	}
+	if k.master.conn == nil { // its end was read, and will be reaped
+		k.abandonReload("the old master died")
 		return
 	}
 	from, to, err := link.Stream()

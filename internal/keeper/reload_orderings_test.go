@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keeper
+
+import (
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"einhyrningsins/internal/claim"
+	"einhyrningsins/internal/link"
+)
+
+func TestOldMasterClosesItsLinkJustBeforeTheNewOneGreets(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	h := k.beginReload()
+	k.sys.clock += time.Second
+	k.theirs.Close()
+	for k.master.conn != nil {
+		if in, open := <-k.master.in(); open {
+			k.order(in)
+		} else {
+			k.masterClosed()
+		}
+	}
+	h.says(greet) // the old one is a zombie that nobody has reaped yet
+	if k.heir != nil || k.former[h.pid] == 0 {
+		t.Error("the reload goes on though nobody can hand over")
+	}
+	k.sys.end(k.master.pid, 1)
+	k.reap()
+	if k.master.restartAt == 0 {
+		t.Error("no other master follows")
+	}
+	k.runMaster()
+}
+
+func TestNewMasterIsNotHeardBeforeItsProcessIsKnown(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.send(&link.Reload{})
+	h := k.newHeir()
+	j, pid := k.begin() // it runs, and the answer is slow to come
+	h.conn.Send(greet)
+	for k.heir.conn.Idle() {
+		runtime.Gosched() // until it has arrived
+	}
+	if k.heir.in() != nil {
+		t.Fatal("it is heard before its process is known, and would be taken for one that was given up")
+	}
+	k.catchUp()
+	k.finishHeirJob(j, pid)
+	h.pid = pid
+	in := <-k.heir.in()
+	k.heirSays(in, true)
+	if k.heir.phase != heirWaits {
+		t.Error("its greeting is lost")
+	}
+}
+
+func TestControlSocketBoundAnewDuringAReload(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	_, pid := k.spawnWorker()
+	h := k.standsStill()
+	h.hello()
+	if err := os.Remove(k.cfg.SocketPath); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := claim.Rebind(k.cfg.SocketPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.answered(answer{job: job{renew: k.cfg.SocketPath}, bound: bound})
+	k.sys.end(pid, 0)
+	k.reap()
+	wantTold(t, k) // the old one stands still
+	h.says(&link.Live{})
+	k.theirs = h.conn
+	wantTold(t, k, "Lead {}", "Listener {}",
+		`Exited {"serial":1,"pid":102,"code":0,"signal":0,"core":false,"at":1000000000}`)
+}
