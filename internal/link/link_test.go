@@ -38,7 +38,7 @@ func samples() []Message {
 		&Lead{}, &Channel{1}, &Greet{1, 2, "s"}, &Settings{[]byte(`{}`), 4},
 		&Reload{}, &Quiesce{}, &Quiesced{"f"}, &ReloadFailed{"r"}, &Client{[]byte(`{}`)}, &Luggage{[]byte(`{}`)}, &Handed{},
 		&Look{1}, &Looked{launch}, &LookFailed{1, "r"}, &Blind{"r"},
-		&LookAt{Program: bytes, Dir: bytes[0], Env: []EnvSource{{"p", true, true}}, Drop: []string{"A"}, ReexecAs: bytes, Einhorn: true},
+		&LookAt{Program: bytes, Dir: bytes[0], Env: []EnvSource{{bytes[0], true, true}}, Drop: bytes, ReexecAs: bytes, Einhorn: true},
 		&Saw{bytes, bytes, bytes[0], bytes[0], bytes[0], true},
 	}
 }

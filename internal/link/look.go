@@ -27,14 +27,14 @@ type LookAt struct {
 	Program  [][]byte    `json:"program"`   // and its arguments
 	Dir      []byte      `json:"dir"`       // to go to; empty: stay
 	Env      []EnvSource `json:"env"`       // to be read, in order
-	Drop     []string    `json:"drop"`      // variables to remove
+	Drop     [][]byte    `json:"drop"`      // variables to remove
 	ReexecAs [][]byte    `json:"reexec_as"` // the wrapper's words; none: there is no wrapper
 	Einhorn  bool        `json:"einhorn"`   // the wrapper is called as einhorn's
 }
 
 // EnvSource is a directory (envdir) or a file to read variables from.
 type EnvSource struct {
-	Path     string `json:"path"`
+	Path     []byte `json:"path"`
 	Dir      bool   `json:"dir"`
 	Optional bool   `json:"optional"` // may be missing
 }

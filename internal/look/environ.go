@@ -78,25 +78,26 @@ func (e *environment) apply(at *link.LookAt) error {
 		e.set("PWD", dir) // as after cd: by the way that was taken, links and all
 	}
 	for _, name := range at.Drop {
-		e.unset(name)
+		e.unset(string(name))
 	}
 	return nil
 }
 
 func (e *environment) read(s link.EnvSource) error {
+	path := string(s.Path)
 	if s.Dir {
-		return e.readDir(s.Path)
+		return e.readDir(path)
 	}
-	data, err := readFile(s.Path, maxFile)
+	data, err := readFile(path, maxFile)
 	if err != nil {
 		return fmt.Errorf("cannot read --env-file: %w", err)
 	}
 	list, ignored, err := parseEnvFile(data)
 	if err != nil {
-		return fmt.Errorf("cannot read --env-file %s: %w", s.Path, err)
+		return fmt.Errorf("cannot read --env-file %s: %w", path, err)
 	}
 	for _, text := range ignored {
-		warn("--env-file %s: %s", s.Path, text)
+		warn("--env-file %s: %s", path, text)
 	}
 	for _, a := range list {
 		e.set(a.name, a.value)

@@ -101,12 +101,12 @@ func TestApplyInOrder(t *testing.T) {
 	e := newEnvironment([]string{"A=old", "Z=1", "Z=2", "SECRET=x", "odd"})
 	err := e.apply(&link.LookAt{
 		Env: []link.EnvSource{
-			{Path: dir, Dir: true},
-			{Path: file},
-			{Path: file + ".none", Optional: true},
-			{Path: dir + ".none", Dir: true, Optional: true},
+			{Path: []byte(dir), Dir: true},
+			{Path: []byte(file)},
+			{Path: []byte(file + ".none"), Optional: true},
+			{Path: []byte(dir + ".none"), Dir: true, Optional: true},
 		},
-		Drop: []string{"SECRET", "D", "NEVER"},
+		Drop: bytesOf([]string{"SECRET", "D", "NEVER"}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -125,11 +125,11 @@ func TestApplyErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, at := range map[string]*link.LookAt{
-		"--env-file: open " + dir + "/none: no such file": {Env: []link.EnvSource{{Path: dir + "/none"}}},
-		"bad: line 1: the value of \"A\"":                 {Env: []link.EnvSource{{Path: dir + "/bad", Optional: true}}},
-		"long: it is longer than":                         {Env: []link.EnvSource{{Path: dir + "/long"}}},
-		"is a directory":                                  {Env: []link.EnvSource{{Path: dir}}},
-		"/dev/null: it is not a regular file":             {Env: []link.EnvSource{{Path: "/dev/null"}}},
+		"--env-file: open " + dir + "/none: no such file": {Env: []link.EnvSource{{Path: []byte(dir + "/none")}}},
+		"bad: line 1: the value of \"A\"":                 {Env: []link.EnvSource{{Path: []byte(dir + "/bad"), Optional: true}}},
+		"long: it is longer than":                         {Env: []link.EnvSource{{Path: []byte(dir + "/long")}}},
+		"is a directory":                                  {Env: []link.EnvSource{{Path: []byte(dir)}}},
+		"/dev/null: it is not a regular file":             {Env: []link.EnvSource{{Path: []byte("/dev/null")}}},
 		"cannot go to the directory of --chdir: chdir " + dir + "/none: no such file": {Dir: []byte(dir + "/none")},
 	} {
 		if err := newEnvironment(nil).apply(at); err == nil || !strings.Contains(err.Error(), want) {

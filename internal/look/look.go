@@ -36,10 +36,10 @@ const maxWorld = 8 << 20
 func At(cfg *config.Config, first bool) *link.LookAt {
 	at := &link.LookAt{Dir: []byte(cfg.Dir), Einhorn: cfg.Einhorn, Program: bytesOf(cfg.Program)}
 	for _, s := range cfg.Env {
-		at.Env = append(at.Env, link.EnvSource(s))
+		at.Env = append(at.Env, link.EnvSource{Path: []byte(s.Path), Dir: s.Dir, Optional: s.Optional})
 	}
 	if !first || !cfg.DropUpgraded {
-		at.Drop = cfg.DropEnvVars
+		at.Drop = bytesOf(cfg.DropEnvVars)
 	}
 	if !first {
 		at.ReexecAs = bytesOf(cfg.ReexecAs)

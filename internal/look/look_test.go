@@ -127,7 +127,7 @@ func TestLooksWithoutAWrapper(t *testing.T) {
 	}
 	odd := "\xff\xfe"
 	saw, fds := sees(t, &link.LookAt{
-		Program: bytesOf([]string{"bin/prog", "-x", odd}), Dir: []byte(current), Drop: []string{"SECRET"},
+		Program: bytesOf([]string{"bin/prog", "-x", odd}), Dir: []byte(current), Drop: bytesOf([]string{"SECRET"}),
 	}, "SECRET=1", "ODD="+odd)
 	want := &link.Saw{
 		Program: bytesOf([]string{"bin/prog", "-x", odd}), Path: []byte("bin/prog"), Script: true,
@@ -140,11 +140,29 @@ func TestLooksWithoutAWrapper(t *testing.T) {
 	checkFDs(t, fds, dir, dir+"/bin/prog")
 }
 
+// Paths and names of variables need not be text.
+func TestPathsAndNamesAreBytes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "\xff")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Skipf("names are text here: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "A"), []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	saw, _ := sees(t, At(&config.Config{
+		Program: []string{"bin/prog"}, Dir: world(t, "one"), DropEnvVars: []string{"N\xfe"},
+		Env: []config.EnvSource{{Path: dir, Dir: true}},
+	}, false), "N\xfe=1")
+	if env := wordsOf(saw.Env); !slices.Contains(env, "A=1") || slices.Contains(env, "N\xfe=1") {
+		t.Errorf("the environment is %q", env)
+	}
+}
+
 func TestFindsTheProgramOnThePathThatArrives(t *testing.T) {
 	dir := world(t, "one")
 	env := filled(t, "PATH", "bin:/nowhere\n")
 	saw, fds := sees(t, &link.LookAt{
-		Program: bytesOf([]string{"prog"}), Dir: []byte(dir), Env: []link.EnvSource{{Path: env, Dir: true}},
+		Program: bytesOf([]string{"prog"}), Dir: []byte(dir), Env: []link.EnvSource{{Path: []byte(env), Dir: true}},
 	})
 	if string(saw.Path) != "bin/prog" || string(saw.Resolved) != dir+"/bin/prog" {
 		t.Errorf("found %s, which is %s", saw.Path, saw.Resolved)
@@ -157,7 +175,7 @@ func TestLooksThroughAWrapper(t *testing.T) {
 	wrapper := filepath.Join(t.TempDir(), "wrapper")
 	script(t, wrapper, `test "$1" = "a b" || exit 9; test -z "$SECRET" || exit 8; shift; cd `+dir+`; export NEW=1 DROPPED=back; exec "$@"`)
 	saw, fds := sees(t, &link.LookAt{
-		Program: bytesOf([]string{"bin/prog", "--", "-x"}), ReexecAs: bytesOf([]string{wrapper, "a b"}), Drop: []string{"SECRET", "DROPPED"},
+		Program: bytesOf([]string{"bin/prog", "--", "-x"}), ReexecAs: bytesOf([]string{wrapper, "a b"}), Drop: bytesOf([]string{"SECRET", "DROPPED"}),
 	}, "SECRET=1", "DROPPED=1")
 	env := wordsOf(saw.Env)
 	if !slices.Contains(env, "NEW=1") || !slices.Contains(env, "DROPPED=back") || slices.Contains(env, "SECRET=1") {
@@ -229,7 +247,7 @@ func TestNothingIsTruncated(t *testing.T) {
 		fmt.Fprintf(&text, "VARIABLE_%d=%s\n", i, strings.Repeat("x", 100))
 	}
 	file := filepath.Join(filled(t, "f", text.String()), "f")
-	saw, _ := sees(t, &link.LookAt{Program: bytesOf([]string{"sh"}), Env: []link.EnvSource{{Path: file}}})
+	saw, _ := sees(t, &link.LookAt{Program: bytesOf([]string{"sh"}), Env: []link.EnvSource{{Path: []byte(file)}}})
 	if len(saw.Env) != 20_002 {
 		t.Errorf("%d variables arrived", len(saw.Env))
 	}
