@@ -12,10 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket is one listening socket.
+// Socket is one socket that is bound, and listens unless it is for datagrams.
 type Socket struct {
 	Spec    Spec
 	FD      int    // close-on-exec; blocking unless Spec.NonBlock; -1 once closed
+	Name    string // for LISTEN_FDNAMES and {fd:NAME}; "": none
+	Network string // tcp or udp
 	Address string // as bound, with the real port: "127.0.0.1:8080", "[::]:80"
 }
 
@@ -33,7 +35,7 @@ func (s *Socket) Close() error {
 	return nil
 }
 
-// Open makes the listening socket that spec asks for, on the first address that
+// Open makes the socket that spec asks for, on the first address that
 // its name gives, IPv4 first. The wildcard takes both families where the machine
 // has IPv6, and so does an explicit [::]; family narrows both to one. backlog is
 // that of listen(2), 0 for the system's maximum.
@@ -41,9 +43,15 @@ func (s *Socket) Close() error {
 // Errors match [ErrUsage], or wrap the errno that the system gave. Open may
 // block on name resolution, and is safe for concurrent use.
 func Open(spec Spec, family Family, backlog int) (*Socket, error) {
-	tries, err := candidates(spec, family)
+	if spec.Kind != TCP && spec.Kind != UDP {
+		return nil, fmt.Errorf("cannot bind %s: not possible yet", spec)
+	}
+	tries, err := candidates(spec, spec.family(family))
 	if err != nil {
 		return nil, err
+	}
+	if spec.Backlog > 0 {
+		backlog = spec.Backlog
 	}
 	if backlog <= 0 {
 		backlog = maxBacklog()
@@ -89,7 +97,7 @@ func listen(spec Spec, c candidate, backlog int) (_ *Socket, err error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := newSocket(family)
+	fd, err := newSocket(family, socketTypes[spec.Kind])
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
@@ -104,20 +112,32 @@ func listen(spec Spec, c candidate, backlog int) (_ *Socket, err error) {
 	if err := unix.Bind(fd, sa); err != nil {
 		return nil, os.NewSyscallError("bind", err)
 	}
-	if err := unix.Listen(fd, backlog); err != nil {
-		return nil, os.NewSyscallError("listen", err)
+	if spec.Kind == TCP {
+		if err := unix.Listen(fd, backlog); err != nil {
+			return nil, os.NewSyscallError("listen", err)
+		}
 	}
 	address, err := localAddress(fd)
 	if err != nil {
 		return nil, err
 	}
-	return &Socket{Spec: spec, FD: fd, Address: address}, nil
+	return &Socket{Spec: spec, FD: fd, Name: spec.Name, Network: networks[spec.Kind], Address: address}, nil
 }
+
+var (
+	socketTypes = map[Kind]int{TCP: unix.SOCK_STREAM, UDP: unix.SOCK_DGRAM}
+	networks    = map[Kind]string{TCP: "tcp", UDP: "udp"}
+)
 
 func setOptions(fd int, spec Spec, c candidate) error {
 	if spec.ReuseAddr {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 			return os.NewSyscallError("setsockopt SO_REUSEADDR", err)
+		}
+	}
+	if spec.ReusePort {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return os.NewSyscallError("setsockopt SO_REUSEPORT", err)
 		}
 	}
 	if c.ip.Is6() {

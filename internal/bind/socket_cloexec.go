@@ -6,7 +6,7 @@ package bind
 
 import "golang.org/x/sys/unix"
 
-// newSocket makes a blocking TCP socket that no child inherits by accident.
-func newSocket(family int) (int, error) {
-	return unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+// newSocket makes a blocking socket that no child inherits by accident.
+func newSocket(family, kind int) (int, error) {
+	return unix.Socket(family, kind|unix.SOCK_CLOEXEC, 0)
 }

@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newSocket makes a blocking TCP socket that no child inherits by accident.
+// newSocket makes a blocking socket that no child inherits by accident.
 // Without SOCK_CLOEXEC the lock keeps a fork of this process from coming in
 // between.
-func newSocket(family int) (int, error) {
+func newSocket(family, kind int) (int, error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	fd, err := unix.Socket(family, unix.SOCK_STREAM, 0)
+	fd, err := unix.Socket(family, kind, 0)
 	if err == nil {
 		unix.CloseOnExec(fd)
 	}

@@ -6,139 +6,123 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
-// maxName is the longest name that DNS can hold, in bytes (RFC 1035, 2.3.4, as
-// text without the final dot's length byte).
-const maxName = 253
+// maxPath is what fits into sun_path with its final zero byte, unix(7). An
+// abstract name is held to the same.
+const maxPath = 107
 
-// ParseSpec reads ADDR:PORT[,OPT…]. ADDR is an IPv4 address, an IPv6 address in
-// brackets, a name, or nothing or * for the wildcard. OPT is n or o_nonblock, r
-// or so_reuseaddr, in any order. Every error matches [ErrUsage].
+// maxFD is above every descriptor that a system gives out.
+const maxFD = 1<<20 - 1
+
+// ParseSpec reads one of these, and options behind commas, which words.go
+// lists:
+//
+//	ADDR:PORT  udp:ADDR:PORT  unix:PATH  unix:@NAME  fd:N  systemd[:NAME]
+//
+// Every error matches [ErrUsage].
 func ParseSpec(s string) (Spec, error) {
-	var spec Spec
-	addr, opts, hasOpts := strings.Cut(s, ",")
-	host, port, err := splitPort(addr)
+	what, words, hasWords := strings.Cut(s, ",")
+	spec, err := parseWhat(what)
+	if err == nil && hasWords {
+		err = spec.parseWords(what, strings.Split(words, ","))
+	}
 	if err != nil {
 		return Spec{}, err
-	}
-	if spec.Port, err = parsePort(port); err != nil {
-		return Spec{}, err
-	}
-	if spec.Host, err = parseHost(host, port); err != nil {
-		return Spec{}, err
-	}
-	if !hasOpts {
-		return spec, nil
-	}
-	for _, opt := range strings.Split(opts, ",") {
-		switch opt {
-		case "n", "o_nonblock":
-			spec.NonBlock = true
-		case "r", "so_reuseaddr":
-			spec.ReuseAddr = true
-		default:
-			return Spec{}, usagef("option %q is none of n, o_nonblock, r, so_reuseaddr; write it as in %s,r", opt, addr)
-		}
 	}
 	return spec, nil
 }
 
-// splitPort parts ADDR:PORT at the colon before the port; brackets stay.
-func splitPort(addr string) (host, port string, err error) {
-	if rest, ok := strings.CutPrefix(addr, "["); ok {
-		inside, after, closed := strings.Cut(rest, "]")
-		if !closed {
-			return "", "", usagef("address %q lacks its closing bracket; write it as in [::1]:8080", addr)
+func parseWhat(what string) (spec Spec, err error) {
+	for _, kind := range []Kind{UDP, Unix, FD} {
+		if rest, ok := strings.CutPrefix(what, prefixes[kind]); ok {
+			spec.Kind = kind
+			switch kind {
+			case UDP:
+				err = spec.parseUDP(rest)
+			case Unix:
+				err = spec.parsePath(rest)
+			case FD:
+				spec.FD, err = parseFD(rest)
+			}
+			return spec, err
 		}
-		if port, ok = strings.CutPrefix(after, ":"); !ok {
-			return "", "", usagef("address %q has no port after its bracket; write it as in [::1]:8080", addr)
-		}
-		return "[" + inside + "]", port, nil
 	}
-	switch strings.Count(addr, ":") {
-	case 0:
-		if addr != "" && strings.Trim(addr, "0123456789") == "" {
-			return "", "", usagef("%q is a port without an address; write it as in 127.0.0.1:8080 or :8080", addr)
+	if rest, ok := strings.CutPrefix(what, prefixes[Systemd]); ok && (rest == "" || rest[0] == ':') {
+		spec.Kind = Systemd
+		if rest != "" {
+			spec.From = rest[1:]
+			if fault := nameFault(spec.From); fault != "" {
+				return spec, usagef("name %q %s; write it as in systemd:web, or systemd for all of them", spec.From, fault)
+			}
 		}
-		return "", "", usagef("address %q has no port; write it as in 127.0.0.1:8080", addr)
-	case 1:
-		host, port, _ = strings.Cut(addr, ":")
-		return host, port, nil
+		return spec, nil
 	}
-	return "", "", usagef("address %q has several colons; write it as in [::1]:8080, an IPv6 address in brackets", addr)
+	spec.Host, spec.Port, err = parseAddress(what)
+	return spec, err
 }
 
-func parseHost(host, port string) (string, error) {
-	if host == "" || host == "*" {
-		return "", nil
+func (s *Spec) parseUDP(rest string) (err error) {
+	if !strings.Contains(rest, ":") {
+		return usagef("UDP address %q is not ADDR:PORT; write it as in udp:127.0.0.1:5353 or udp::5353", rest)
 	}
-	if inside, ok := strings.CutPrefix(host, "["); ok {
-		return parseIPv6(strings.TrimSuffix(inside, "]"), port)
-	}
-	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
-		return ip.String(), nil
-	}
-	last := host[strings.LastIndexByte(strings.TrimSuffix(host, "."), '.')+1:]
+	s.Host, s.Port, err = parseAddress(rest)
+	return err
+}
+
+func (s *Spec) parsePath(path string) error {
+	const right = "write it as in unix:/run/web.sock or unix:@web"
+	s.Path = path
 	switch {
-	case len(host) > maxName:
-		return "", usagef("name of %d bytes is longer than the %d that a name can have; write it as in localhost:8080", len(host), maxName)
-	case strings.Trim(last, "0123456789.") == "":
-		// No top-level domain is a number (RFC 3696, section 2): this was meant as
-		// an address, and asking a name server for it could only surprise.
-		return "", usagef("address %q is not an IPv4 address; write it as in 127.0.0.1:8080", host)
-	case strings.Trim(host, nameBytes) != "" || strings.ContainsAny(host[:1], ".-") || strings.Contains(host, ".."):
-		return "", usagef("address %q is neither an IPv4 address nor a name; write it as in 127.0.0.1:8080 or localhost:8080", host)
+	case path == "" || path == "@":
+		return usagef("path %q has nothing in it; %s", path, right)
+	case len(path) > maxPath:
+		return usagef("path of %d bytes is longer than the %d that a socket's can have; %s", len(path), maxPath, right)
+	case !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl):
+		return usagef("path %q has bytes that cannot be shown; %s", path, right)
+	case !s.Abstract() && strings.HasSuffix(path, "/"):
+		return usagef("path %q is a directory's; %s", path, right)
 	}
-	return host, nil
+	return nil
 }
 
-const nameBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
-
-func parseIPv6(inside, port string) (string, error) {
-	ip, err := netip.ParseAddr(inside)
-	if err != nil || !ip.Is6() || !printable(ip.Zone()) {
-		return "", usagef("address %q in brackets is not an IPv6 address; write it as in [::1]:8080", inside)
-	}
-	if ip.Is4In6() {
-		return "", usagef("address %q is an IPv4 address written as IPv6; write it as in %s:%s", inside, ip.Unmap().WithZone(""), port)
-	}
-	return ip.String(), nil
-}
-
-// printable tells whether a zone can be printed and read back: interface names
-// may hold nearly anything.
-func printable(zone string) bool {
-	for _, c := range []byte(zone) {
-		if c <= ' ' || c > '~' || strings.IndexByte("%/[],", c) >= 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func parsePort(port string) (int, error) {
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || len(port) > len("65535") {
-		return 0, usagef("port %q is not a number from 0 to 65535; write it as in 127.0.0.1:8080", port)
+func parseFD(number string) (int, error) {
+	n, err := strconv.ParseUint(number, 10, 32)
+	switch {
+	case err != nil || len(number) > 1 && number[0] == '0' || n > maxFD:
+		return 0, usagef("%q is not the number of a descriptor; write it as in fd:3, or, for a machine of the name fd, fd.:80", number)
+	case n < 3:
+		return 0, usagef("descriptor %d is standard input, output or error; write it as in fd:3", n)
 	}
 	return int(n), nil
+}
+
+// what prints the spec without its options.
+func (s Spec) what() string {
+	switch s.Kind {
+	case Unix:
+		return "unix:" + s.Path
+	case FD:
+		return "fd:" + strconv.Itoa(s.FD)
+	case Systemd:
+		if s.From != "" {
+			return "systemd:" + s.From
+		}
+		return "systemd"
+	}
+	return prefixes[s.Kind] + printAddress(s.Host, s.Port)
 }
 
 // String prints the spec in its shortest form; [ParseSpec] reads it back.
 func (s Spec) String() string {
 	var b strings.Builder
-	if strings.Contains(s.Host, ":") {
-		b.WriteString("[" + s.Host + "]")
-	} else {
-		b.WriteString(s.Host)
-	}
-	b.WriteString(":" + strconv.Itoa(s.Port))
-	if s.ReuseAddr {
-		b.WriteString(",r")
-	}
-	if s.NonBlock {
-		b.WriteString(",n")
+	b.WriteString(s.what())
+	for i := range words {
+		if text := words[i].text(&s); text != "" {
+			b.WriteString("," + text)
+		}
 	}
 	return b.String()
 }
@@ -147,6 +131,9 @@ func (s Spec) String() string {
 // one asked for. Names and the wildcard pass: what they mean is known only when
 // they are opened. The error matches [ErrUsage].
 func (s Spec) CheckFamily(family Family) error {
+	if s.V6Only && family == IPv4Only {
+		return usagef("%s has v6only, but only IPv4 is asked for (-4); write it as in %s, or leave -4 out", s, s.what())
+	}
 	ip, err := netip.ParseAddr(s.Host)
 	if err != nil {
 		return nil
@@ -158,4 +145,22 @@ func (s Spec) CheckFamily(family Family) error {
 		return usagef("%s is an IPv4 address, but only IPv6 is asked for (-6); write it as in [::]:%d, or leave -6 out", s, s.Port)
 	}
 	return nil
+}
+
+// Clashes tells why two specs cannot be given together; nil: they can. The
+// error matches [ErrUsage].
+func (s Spec) Clashes(other Spec) error {
+	switch {
+	case s.Name != "" && s.Name == other.Name:
+		return usagef("%s and %s have the same name; give each one of its own, as in name=web", other, s)
+	case s.Kind != other.Kind, s.Host != other.Host, s.Path != other.Path, s.FD != other.FD:
+		return nil
+	case s.Kind == Systemd && s.From != other.From && s.From != "" && other.From != "":
+		return nil
+	case s.Kind == Systemd && s.From != other.From:
+		return usagef("systemd takes all that there is, and systemd:%s some of it again; give one of them", s.From+other.From)
+	case (s.Kind == TCP || s.Kind == UDP) && (s.Port != other.Port || s.Port == 0):
+		return nil
+	}
+	return usagef("%s is given twice; workers share one socket, so one -b is enough", other)
 }

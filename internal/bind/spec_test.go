@@ -5,30 +5,35 @@ package bind
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 )
 
+var addressForms = map[string]Spec{
+	"127.0.0.1:80":               {Host: "127.0.0.1", Port: 80},
+	"127.0.0.1:1234,r,n":         {Host: "127.0.0.1", Port: 1234, ReuseAddr: true, NonBlock: true},
+	"127.0.0.1:1234,n,r":         {Host: "127.0.0.1", Port: 1234, ReuseAddr: true, NonBlock: true},
+	"0.0.0.0:80,so_reuseaddr":    {Host: "0.0.0.0", Port: 80, ReuseAddr: true},
+	"0.0.0.0:80,o_nonblock":      {Host: "0.0.0.0", Port: 80, NonBlock: true},
+	"[::1]:80":                   {Host: "::1", Port: 80},
+	"[0:0:0:0:0:0:0:1]:80":       {Host: "::1", Port: 80},
+	"[::]:80,r":                  {Host: "::", Port: 80, ReuseAddr: true},
+	"[fe80::1%eth0]:80":          {Host: "fe80::1%eth0", Port: 80},
+	":80":                        {Port: 80},
+	"*:80":                       {Port: 80},
+	":0":                         {},
+	":65535":                     {Port: 65535},
+	"localhost:8080":             {Host: "localhost", Port: 8080},
+	"www-1.example.com.:443":     {Host: "www-1.example.com.", Port: 443},
+	"_sip.xn--bcher-kva.de:5060": {Host: "_sip.xn--bcher-kva.de", Port: 5060},
+	"4u:1":                       {Host: "4u", Port: 1},
+}
+
 func TestParseSpec(t *testing.T) {
-	for in, want := range map[string]Spec{
-		"127.0.0.1:80":               {Host: "127.0.0.1", Port: 80},
-		"127.0.0.1:1234,r,n":         {Host: "127.0.0.1", Port: 1234, ReuseAddr: true, NonBlock: true},
-		"127.0.0.1:1234,n,r":         {Host: "127.0.0.1", Port: 1234, ReuseAddr: true, NonBlock: true},
-		"0.0.0.0:80,so_reuseaddr":    {Host: "0.0.0.0", Port: 80, ReuseAddr: true},
-		"0.0.0.0:80,o_nonblock":      {Host: "0.0.0.0", Port: 80, NonBlock: true},
-		"[::1]:80":                   {Host: "::1", Port: 80},
-		"[0:0:0:0:0:0:0:1]:80":       {Host: "::1", Port: 80},
-		"[::]:80,r":                  {Host: "::", Port: 80, ReuseAddr: true},
-		"[fe80::1%eth0]:80":          {Host: "fe80::1%eth0", Port: 80},
-		":80":                        {Port: 80},
-		"*:80":                       {Port: 80},
-		":0":                         {},
-		":65535":                     {Port: 65535},
-		"localhost:8080":             {Host: "localhost", Port: 8080},
-		"www-1.example.com.:443":     {Host: "www-1.example.com.", Port: 443},
-		"_sip.xn--bcher-kva.de:5060": {Host: "_sip.xn--bcher-kva.de", Port: 5060},
-		"4u:1":                       {Host: "4u", Port: 1},
-	} {
+	forms := maps.Clone(addressForms)
+	maps.Copy(forms, kindForms)
+	for in, want := range forms {
 		got, err := ParseSpec(in)
 		if err != nil || got != want {
 			t.Errorf("ParseSpec(%q) = %+v, %v; want %+v", in, got, err, want)
@@ -36,46 +41,50 @@ func TestParseSpec(t *testing.T) {
 	}
 }
 
+var wrongForms = map[string]string{
+	"":                               `address "" has no port`,
+	"80":                             `"80" is a port without an address`,
+	"localhost":                      `address "localhost" has no port`,
+	"127.0.0.1":                      `address "127.0.0.1" has no port`,
+	"127.0.0.1:":                     `port ""`,
+	"127.0.0.1:http":                 `port "http"`,
+	"127.0.0.1:-1":                   `port "-1"`,
+	"127.0.0.1:+1":                   `port "+1"`,
+	"127.0.0.1:65536":                `port "65536"`,
+	"127.0.0.1:000080":               `port "000080"`,
+	"127.0.0.1: 80":                  `port " 80"`,
+	"127.0.0.1:80,":                  `option ""`,
+	"127.0.0.1:80,x":                 `option "x"`,
+	"127.0.0.1:80,r,,n":              `option ""`,
+	"127.0.0.1:80,R":                 `option "R"`,
+	"::1:80":                         `address "::1:80" has several colons`,
+	"[::1:80":                        `address "[::1:80" lacks its closing bracket`,
+	"[::1]":                          `address "[::1]" has no port`,
+	"[::1]80":                        `address "[::1]80" has no port`,
+	"[]:80":                          `address "" in brackets is not an IPv6 address`,
+	"[127.0.0.1]:80":                 `address "127.0.0.1" in brackets`,
+	"[::ffff:10.0.0.1]:80":           `"::ffff:10.0.0.1" is an IPv4 address written as IPv6`,
+	"[fe80::1%]:80":                  `address "fe80::1%"`,
+	"[fe80::1%a b]:80":               `address "fe80::1%a b"`,
+	"300.1.1.1:80":                   `address "300.1.1.1" is not an IPv4 address`,
+	"127.1:80":                       `address "127.1" is not an IPv4 address`,
+	"127.0.0.01:80":                  `address "127.0.0.01" is not an IPv4 address`,
+	"1.2.3.4.:80":                    `address "1.2.3.4." is not an IPv4 address`,
+	".:80":                           `address "." is not`,
+	"-x:80":                          `address "-x" is neither`,
+	"a..b:80":                        `address "a..b" is neither`,
+	"a b:80":                         `address "a b" is neither`,
+	"bücher.de:80":                   `address "bücher.de" is neither`,
+	"http://x:80":                    `has several colons`,
+	strings.Repeat("a", 254) + ":80": `name of 254 bytes`,
+}
+
 // TestParseSpecErrors checks that an error names the part that is wrong and
 // shows a form that is right: the words after "as in" must parse.
 func TestParseSpecErrors(t *testing.T) {
-	for in, part := range map[string]string{
-		"":                               `address "" has no port`,
-		"80":                             `"80" is a port without an address`,
-		"localhost":                      `address "localhost" has no port`,
-		"127.0.0.1":                      `address "127.0.0.1" has no port`,
-		"127.0.0.1:":                     `port ""`,
-		"127.0.0.1:http":                 `port "http"`,
-		"127.0.0.1:-1":                   `port "-1"`,
-		"127.0.0.1:+1":                   `port "+1"`,
-		"127.0.0.1:65536":                `port "65536"`,
-		"127.0.0.1:000080":               `port "000080"`,
-		"127.0.0.1: 80":                  `port " 80"`,
-		"127.0.0.1:80,":                  `option ""`,
-		"127.0.0.1:80,x":                 `option "x"`,
-		"127.0.0.1:80,r,,n":              `option ""`,
-		"127.0.0.1:80,R":                 `option "R"`,
-		"::1:80":                         `address "::1:80" has several colons`,
-		"[::1:80":                        `address "[::1:80" lacks its closing bracket`,
-		"[::1]":                          `address "[::1]" has no port`,
-		"[::1]80":                        `address "[::1]80" has no port`,
-		"[]:80":                          `address "" in brackets is not an IPv6 address`,
-		"[127.0.0.1]:80":                 `address "127.0.0.1" in brackets`,
-		"[::ffff:10.0.0.1]:80":           `"::ffff:10.0.0.1" is an IPv4 address written as IPv6`,
-		"[fe80::1%]:80":                  `address "fe80::1%"`,
-		"[fe80::1%a b]:80":               `address "fe80::1%a b"`,
-		"300.1.1.1:80":                   `address "300.1.1.1" is not an IPv4 address`,
-		"127.1:80":                       `address "127.1" is not an IPv4 address`,
-		"127.0.0.01:80":                  `address "127.0.0.01" is not an IPv4 address`,
-		"1.2.3.4.:80":                    `address "1.2.3.4." is not an IPv4 address`,
-		".:80":                           `address "." is not`,
-		"-x:80":                          `address "-x" is neither`,
-		"a..b:80":                        `address "a..b" is neither`,
-		"a b:80":                         `address "a b" is neither`,
-		"bücher.de:80":                   `address "bücher.de" is neither`,
-		"http://x:80":                    `has several colons`,
-		strings.Repeat("a", 254) + ":80": `name of 254 bytes`,
-	} {
+	wrong := maps.Clone(wrongForms)
+	maps.Copy(wrong, wrongKinds)
+	for in, part := range wrong {
 		got, err := ParseSpec(in)
 		if err == nil || !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), part) {
 			t.Errorf("ParseSpec(%q) = %v, %v; want a usage error with %q", in, got, err, part)
@@ -87,6 +96,7 @@ func TestParseSpecErrors(t *testing.T) {
 			continue
 		}
 		shown, _, _ = strings.Cut(shown, " ")
+		shown, _, _ = strings.Cut(shown, "; ")
 		if _, err := ParseSpec(strings.TrimSuffix(shown, ",")); err != nil {
 			t.Errorf("ParseSpec(%q) shows %q, which is wrong itself: %v", in, shown, err)
 		}
@@ -125,6 +135,8 @@ func TestCheckFamily(t *testing.T) {
 func FuzzParseSpec(f *testing.F) {
 	for _, s := range []string{
 		":80", "*:80", "127.0.0.1:80,r,n", "[::1]:0,o_nonblock", "[fe80::1%eth0]:65535,so_reuseaddr",
+		"udp:[::1]:53,v6only,reuseport,name=dns", "udp::0,r", "unix:/run/a.sock,mode=0660,user=www,group=33,backlog=9", "unix:@a b,n",
+		"fd:3,name=a", "systemd", "systemd:a b,n", ":1,backlog=010", "unix:a,mode=7", "udp:53", "fd.:3", "unix:/\xff",
 		"localhost:8080", "[::ffff:1.2.3.4]:1", "::1:80", "a..b:1", "[fe80::%/]:1", "1.2.3:4", "x:1,r,r",
 	} {
 		f.Add(s)

@@ -47,14 +47,17 @@ func floatValue(inner value) value {
 	}}
 }
 
-// lowerOptsValue takes the options of an address in any case.
+// lowerOptsValue takes the options of an address in any case. Those with a value
+// are not einhorn's.
 func lowerOptsValue(inner value) value {
 	return value{set: func(s string) error {
-		address, opts, found := strings.Cut(s, ",")
-		if found {
-			s = address + "," + strings.ToLower(opts)
+		words := strings.Split(s, ",")
+		for i, word := range words {
+			if i > 0 && !strings.Contains(word, "=") {
+				words[i] = strings.ToLower(word)
+			}
 		}
-		return inner.Set(s)
+		return inner.Set(strings.Join(words, ","))
 	}}
 }
 

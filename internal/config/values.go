@@ -139,12 +139,17 @@ func ackModeValue(d *draft) value {
 func bindValue(p *[]bind.Spec) value {
 	return value{set: func(s string) error {
 		spec, err := bind.ParseSpec(s)
+		if err == nil && spec.Kind == bind.Unix && !spec.Abstract() {
+			if err = pathValue(&spec.Path, maxSocketPath).set(spec.Path); err == nil {
+				spec, err = bind.ParseSpec(spec.String()) // where we are may have a comma in its name
+			}
+		}
 		if err != nil {
 			return err
 		}
 		for _, other := range *p {
-			if spec.Port != 0 && spec.Port == other.Port && spec.Host == other.Host {
-				return usagef("%s is given twice; workers share one socket, so one -b is enough", other)
+			if err := spec.Clashes(other); err != nil {
+				return err
 			}
 		}
 		*p = append(*p, spec)

@@ -179,6 +179,7 @@ func (k *keeper) describe(world World, sockets []*bind.Socket) error {
 		k.worker.files = append(k.worker.files, uintptr(s.FD))
 		k.hello.Sockets = append(k.hello.Sockets, link.Socket{
 			Spec: s.Spec.String(), Address: s.Address, FD: childenv.FirstFD + i,
+			Name: s.Name, Network: s.Network,
 		})
 	}
 	saw, _ := world.First.Msg.(*link.Saw)

@@ -28,7 +28,7 @@ func samples() []Message {
 	return []Message{
 		&Hello{
 			Version: Version, Software: "1", KeeperPID: 2, StartedAt: time.Unix(3, 4).UTC(), Config: []byte(`{"a":1}`),
-			Sockets: []Socket{{"s", "a", 3}}, NextSerial: 4, Signals: map[int]int{1: 2}, Children: 5,
+			Sockets: []Socket{{"s", "a", 3, "n", "tcp"}}, NextSerial: 4, Signals: map[int]int{1: 2}, Children: 5,
 			Saved: []byte(`[]`), Rebuild: "why", Masters: 6, Reload: true, Settings: []byte(`{}`), Launches: []Launch{launch},
 		},
 		&Child{Serial: 1, Generation: 2, Index: 3, PID: 4, OrderedAt: 5, StartedAt: 6, ReadyAt: 7, Level: LevelTerm, SignalAt: 8, LastSignal: 9, Saved: []byte(`{}`), Exit: exit, Channel: true},

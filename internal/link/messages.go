@@ -62,11 +62,13 @@ type Launch struct {
 	At         time.Time `json:"at"`        // wall clock
 }
 
-// Socket is one listening socket of the keeper.
+// Socket is one socket of the keeper.
 type Socket struct {
 	Spec    string `json:"spec"`
 	Address string `json:"address"`
-	FD      int    `json:"fd"` // in a worker
+	FD      int    `json:"fd"`      // in a worker
+	Name    string `json:"name"`    // "": it has none
+	Network string `json:"network"` // as in wire.Socket
 }
 
 // Child is one row of the keeper's table: the truth about what exists.

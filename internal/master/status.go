@@ -60,7 +60,7 @@ func (l *loop) statusData() *wire.Status {
 		s.NextSpawnAt = &when
 	}
 	for _, k := range l.hello.Sockets {
-		s.Sockets = append(s.Sockets, wire.Socket{Spec: k.Spec, Address: k.Address, FD: k.FD})
+		s.Sockets = append(s.Sockets, wire.Socket{Spec: k.Spec, Address: k.Address, FD: k.FD, Name: k.Name, Network: k.Network})
 	}
 	for _, w := range l.pool.Workers() {
 		if w.PID != 0 {

@@ -201,11 +201,13 @@ type Reloaded struct {
 	WasVersion string `json:"was_version"`
 }
 
-// Socket is one listening socket.
+// Socket is one socket, which listens unless it is for datagrams.
 type Socket struct {
-	Spec    string `json:"spec"`    // as given to -b
-	Address string `json:"address"` // as bound: port 0 is resolved
-	FD      int    `json:"fd"`      // in a worker
+	Spec    string `json:"spec"`           // as given to -b
+	Address string `json:"address"`        // as bound: port 0 is resolved
+	FD      int    `json:"fd"`             // in a worker
+	Name    string `json:"name,omitempty"` // as in LISTEN_FDNAMES; "": it has none
+	Network string `json:"network"`        // tcp, udp, unix, unixgram or unixpacket
 }
 
 // The states of an upgrade.
