@@ -14,7 +14,8 @@ import (
 )
 
 // Received is one message and the file descriptors that came with it, which
-// now belong to the receiver.
+// now belong to the receiver. There are fewer than were sent when the receiver
+// can have no more (RLIMIT_NOFILE).
 type Received struct {
 	Msg Message
 	FDs []int
@@ -236,31 +237,41 @@ func (c *Conn) readAll() error {
 	}
 	var pending []byte
 	var fds []int
+	lost := false // some of the last message's
 	defer func() { closeFDs(fds) }()
 	buf := make([]byte, 8<<10)
 	oob := make([]byte, unix.CmsgSpace(maxFDs*4))
 	for {
-		n, oobn, err := c.recvmsg(raw, buf, oob)
+		n, oobn, flags, err := c.recvmsg(raw, buf, oob)
 		if err != nil {
 			return err
 		}
 		fds = append(fds, parseRights(oob[:oobn])...)
+		lost = lost || flags&unix.MSG_CTRUNC != 0
 		if n == 0 {
 			return io.EOF
 		}
 		pending = append(pending, buf[:n]...)
-		if pending, fds, err = c.deliver(pending, fds); err != nil {
+		if pending, fds, err = c.deliver(pending, fds, lost); err != nil {
 			return err
 		}
+		lost = lost && len(pending) > 0
 	}
 }
 
 // deliver hands on every whole message of pending, and returns what is left.
-func (c *Conn) deliver(pending []byte, fds []int) ([]byte, []int, error) {
+// When descriptors were lost, for want of room in our table, the last message
+// comes without these: recvmsg(2) reads nothing beyond the message that they
+// belong to.
+func (c *Conn) deliver(pending []byte, fds []int, lost bool) ([]byte, []int, error) {
 	rest := pending
 	for {
 		fr, err := cutFrame(rest)
-		if err == nil && fr.fds > len(fds) {
+		switch {
+		case err != nil || fr.fds <= len(fds):
+		case lost:
+			fr.fds = len(fds)
+		default:
 			err = errFrame
 		}
 		if err != nil {
@@ -294,12 +305,12 @@ func (c *Conn) deliver(pending []byte, fds []int) ([]byte, []int, error) {
 func (c *Conn) recvmsg(raw interface {
 	Read(func(uintptr) bool) error
 }, buf, oob []byte,
-) (n, oobn int, err error) {
+) (n, oobn, flags int, err error) {
 	var rerr error
 	err = raw.Read(func(fd uintptr) bool {
 		c.busy.Store(true)
 		for {
-			n, oobn, _, _, rerr = unix.Recvmsg(int(fd), buf, oob, unix.MSG_DONTWAIT|recvCloexec)
+			n, oobn, flags, _, rerr = unix.Recvmsg(int(fd), buf, oob, unix.MSG_DONTWAIT|recvCloexec)
 			if rerr != unix.EINTR {
 				break
 			}
@@ -317,7 +328,7 @@ func (c *Conn) recvmsg(raw interface {
 	if err == nil {
 		err = rerr
 	}
-	return n, oobn, err
+	return n, oobn, flags, err
 }
 
 func parseRights(oob []byte) []int {

@@ -3,6 +3,8 @@
 package master
 
 import (
+	"errors"
+
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/control"
@@ -26,45 +28,15 @@ func (o *opening) takeChannel(c *link.Child, fds []int) {
 	}
 }
 
-// serveChannels serves what came with the hello, but for workers that have
-// ended: what an earlier master handed over of these ends, too.
-func (l *loop) serveChannels(o *opening) {
-	for serial, fd := range l.channels {
-		l.serveChannel(serial, []int{fd})
-	}
-	l.channels = nil
-	left := map[uint64]bool{}
-	for _, w := range l.pool.Workers() {
-		left[w.Serial] = true
-	}
-	for _, c := range o.children {
-		if !left[c.Serial] {
-			l.control.EndWorker(c.Serial)
-		}
-	}
-}
-
+// serveChannel serves the connection that came with a message; none came if we
+// could have no more descriptors.
 func (l *loop) serveChannel(serial uint64, fds []int) {
+	err := errors.New("no descriptor is to be had for it")
 	for _, fd := range fds {
-		if l.control == nil {
-			if l.channels == nil {
-				l.channels = map[uint64]int{}
-			}
-			l.channels[serial] = fd
-			continue
-		}
-		if err := l.control.AddWorker(fd, serial); err != nil {
-			l.log.Error("a worker cannot use its own connection", "serial", serial, "error", err)
-		}
+		err = l.control.AddWorker(fd, serial)
 	}
-}
-
-func (l *loop) endChannel(serial uint64) {
-	if l.control != nil {
-		l.control.EndWorker(serial)
-	} else if fd, ok := l.channels[serial]; ok {
-		unix.Close(fd)
-		delete(l.channels, serial)
+	if err != nil {
+		l.log.Error("a worker cannot use its own connection", "serial", serial, "error", err)
 	}
 }
 

@@ -3,9 +3,9 @@
 package master
 
 import (
+	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"os"
 	"runtime/debug"
 	"syscall"
@@ -44,14 +44,12 @@ type loop struct {
 	caught  map[int]int // signals to be forgotten with the next save
 	end     *pool.End
 
-	launches []link.Launch     // what generations are started from, the newest last
-	kept     []int             // generations of which workers may still be spawned
-	listener *net.UnixListener // until it is served
-	channels map[uint64]int    // workers' own connections, likewise; by serial
-	reloads  []*control.Call   // clients that wait for a reload
-	quiesce  int               // the stream to hand over on, once nothing is under way; or -1
-	handover *link.Conn        // the stream to the next master; not nil: we stand still for it
-	later    []link.Received   // what the keeper said meanwhile
+	launches []link.Launch   // what generations are started from, the newest last
+	kept     []int           // generations of which workers may still be spawned
+	reloads  []*control.Call // clients that wait for a reload
+	quiesce  int             // the stream to hand over on, once nothing is under way; or -1
+	handover *link.Conn      // the stream to the next master; not nil: we stand still for it
+	later    []link.Received // what the keeper said meanwhile
 }
 
 // ping is a worker's last sign of life.
@@ -62,10 +60,10 @@ type ping struct {
 
 func newLoop(o *opening, conn *link.Conn, log Log) *loop {
 	l := &loop{
-		cfg: o.cfg, hello: o.hello, link: conn, listener: o.listener,
+		cfg: o.cfg, hello: o.hello, link: conn,
 		log: log.Logger(), flush: log.Flush, setLevel: log.SetLevel,
 		byPID: map[int]uint64{}, pinged: map[uint64]ping{}, told: map[uint64][]syscall.Signal{}, caught: map[int]int{},
-		quiesce: -1, channels: o.channels,
+		quiesce: -1,
 	}
 	maps.Copy(l.told, o.handed.luggage.Told)
 	for _, p := range o.handed.luggage.Pings {
@@ -75,9 +73,12 @@ func newLoop(o *opening, conn *link.Conn, log Log) *loop {
 }
 
 // goOn makes the pool, tells it in one step all that has happened while no
-// master ran, and goes live.
-func (l *loop) goOn(o *opening) {
+// master ran, and goes live. It fails where an old master can go on better.
+func (l *loop) goOn(o *opening) error {
 	p, lost := poolOf(o)
+	if lost != "" && o.hello.Reload {
+		return fmt.Errorf("cannot take over from the old master: %s", lost)
+	}
 	l.pool = p
 	for _, launch := range o.hello.Launches {
 		l.know(launch)
@@ -101,6 +102,7 @@ func (l *loop) goOn(o *opening) {
 		case c.Failed != nil:
 			events = append(events, spawnFailed(c.Failed))
 		case c.Exit != nil:
+			l.forgetWorker(c.Serial)
 			events = append(events, exited(c.Exit))
 		case c.PID != 0:
 			l.byPID[c.PID] = c.Serial
@@ -113,6 +115,7 @@ func (l *loop) goOn(o *opening) {
 	// that works.
 	l.step(append([]pool.Event{pool.Begun{}}, events...)...)
 	l.link.Send(&link.Live{})
+	return nil
 }
 
 // run waits for what happens until all is over.
@@ -155,6 +158,8 @@ func (l *loop) dismissed() {
 			workers = "were sent USR2 by the system"
 		}
 		l.log.Error("the keeper is gone; its workers "+workers, "reason", l.link.Err())
+	} else {
+		l.control.Close(0) // whom the next master lets go shall see it at once
 	}
 	l.flush(time.Second)
 }

@@ -77,13 +77,16 @@ func Run(linkFile *os.File, newLog func(*config.Config) Log) error {
 	}
 	l := newLoop(open, conn, log)
 	l.changes = changes
-	l.goOn(open)
+	if err := l.openControl(open); err != nil {
+		return err
+	}
+	if err := l.goOn(open); err != nil {
+		return err
+	}
 	if !l.awaitLead() {
 		return nil
 	}
-	if err := l.serve(open); err != nil {
-		return err
-	}
+	l.control.Resume()
 	l.run()
 	return nil
 }

@@ -4,8 +4,10 @@ package master
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -29,6 +31,7 @@ func (l *loop) news(in link.Received) {
 			l.quiesce = in.FDs[0]
 			return
 		}
+		l.link.Send(&link.Quiesced{Failure: "no descriptor is to be had for the stream to the next"})
 	case *link.ReloadFailed:
 		l.reloadFailed(m)
 	case *link.Spawned:
@@ -62,17 +65,12 @@ func (l *loop) news(in link.Received) {
 }
 
 func (l *loop) newListener(fds []int) {
-	if len(fds) != 1 {
-		return
-	}
-	listener, err := listenerOf(fds[0])
-	switch {
-	case err != nil:
-	case l.control == nil:
-		l.listener.Close()
-		l.listener = listener
-	default:
-		err = l.control.Replace(listener)
+	err := errors.New("no descriptor is to be had for it")
+	for _, fd := range fds {
+		var listener *net.UnixListener
+		if listener, err = listenerOf(fd); err == nil {
+			err = l.control.Replace(listener)
+		}
 	}
 	if err != nil {
 		l.log.Error("cannot serve the control socket that was bound anew", "error", err)
@@ -83,10 +81,15 @@ func (l *loop) exited(m *link.Exited) {
 	if l.byPID[m.PID] == m.Serial {
 		delete(l.byPID, m.PID)
 	}
-	delete(l.pinged, m.Serial)
-	delete(l.told, m.Serial)
-	l.endChannel(m.Serial)
+	l.forgetWorker(m.Serial)
 	l.step(exited(m))
+}
+
+// forgetWorker forgets what only a worker that lives has.
+func (l *loop) forgetWorker(serial uint64) {
+	delete(l.pinged, serial)
+	delete(l.told, serial)
+	l.control.EndWorker(serial)
 }
 
 func exited(m *link.Exited) pool.Exited {

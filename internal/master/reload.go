@@ -4,7 +4,9 @@ package master
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -51,10 +53,11 @@ func takeOver(from *os.File) (handed, error) {
 	for in := range conn.In() {
 		switch m := in.Msg.(type) {
 		case *link.Client:
-			if len(in.FDs) == 1 {
-				h.clients = append(h.clients, control.Handed{FD: in.FDs[0], Data: m.Data})
-				continue
+			if len(in.FDs) != 1 {
+				return h, errors.New("cannot take over a client from the old master: no descriptor is to be had for it")
 			}
+			h.clients = append(h.clients, control.Handed{FD: in.FDs[0], Data: m.Data})
+			continue
 		case *link.Luggage:
 			_ = json.Unmarshal(m.Data, &h.luggage) // what cannot be read is lost
 		case *link.Handed:
@@ -64,6 +67,9 @@ func takeOver(from *os.File) (handed, error) {
 		for _, fd := range in.FDs {
 			unix.Close(fd)
 		}
+	}
+	if err := conn.Err(); err != io.EOF { // the old one lives, and can go on
+		return h, fmt.Errorf("cannot take over from the old master: %w", err)
 	}
 	return h, nil
 }
@@ -80,22 +86,20 @@ func (l *loop) awaitLead() bool {
 	return false // the keeper is gone, or does not want us
 }
 
-// serve opens the control socket to clients, first to those that were handed
-// over.
-func (l *loop) serve(o *opening) error {
-	server, err := control.NewSuspended(l.listener, l.log)
+// openControl makes ready to serve clients, first those that were handed over.
+func (l *loop) openControl(o *opening) (err error) {
+	l.control, err = control.NewSuspended(o.listener, l.log)
 	if err != nil {
 		return fmt.Errorf("cannot serve the control socket: %w", err)
 	}
 	for _, c := range o.handed.clients {
-		if err := server.Adopt(c.FD, c.Data); err != nil {
+		if err := l.control.Adopt(c.FD, c.Data); err != nil {
 			l.log.Warn("lost a client", "error", err)
 		}
 	}
-	o.handed.clients = nil
-	l.control, l.listener = server, nil
-	l.serveChannels(o)
-	server.Resume()
+	for serial, fd := range o.channels {
+		l.serveChannel(serial, []int{fd})
+	}
 	return nil
 }
 
