@@ -58,7 +58,7 @@ func (e *PeerError) Error() string {
 	if e.PID > 0 {
 		who = fmt.Sprintf("process %d of %s", e.PID, who)
 	}
-	return fmt.Sprintf("cannot trust %s: it is served by %s, neither root nor ourselves", e.Path, who)
+	return fmt.Sprintf("cannot trust %s: it is served by %s, neither root nor ourselves; if that is right, do this as that user, as in sudo -u '#%d' COMMAND", e.Path, who, e.UID)
 }
 
 // lostError is the [ErrLost] of one call.

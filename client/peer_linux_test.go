@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -52,6 +54,9 @@ func TestDialRefusesAForeignServer(t *testing.T) {
 	var p *PeerError
 	if !errors.As(err, &p) || p.UID != nobody || p.PID != os.Getpid() || p.Path != path || errors.Is(err, ErrNoMaster) {
 		t.Errorf("got %v, want a PeerError that names user %d", err, nobody)
+	}
+	if p != nil && !strings.Contains(p.Error(), "sudo -u '#"+strconv.Itoa(nobody)+"'") {
+		t.Errorf("%q does not say what to do", p)
 	}
 	if nc, err := DialRaw(testContext(t), path); !errors.As(err, &p) || nc != nil {
 		t.Errorf("raw: got %v, want a PeerError", err)

@@ -82,6 +82,11 @@ func (c *ControlSocket) Open() error {
 	return nil
 }
 
+// TakenError says that another keeper has the paths.
+type TakenError struct{ text string }
+
+func (e *TakenError) Error() string { return e.text }
+
 func (c *ControlSocket) takeLock() (DeadKeeper, error) {
 	name, other := c.lockPath, "-d"
 	if name != c.path+".lock" {
@@ -102,9 +107,9 @@ func (c *ControlSocket) takeLock() (DeadKeeper, error) {
 			return DeadKeeper{}, fmt.Errorf("cannot lock %s: %w", name, err)
 		}
 		if other != "-d" {
-			return DeadKeeper{}, fmt.Errorf("cannot lock %s: keeper %d has it; stop that or choose another path with %s", name, holder, other)
+			return DeadKeeper{}, &TakenError{fmt.Sprintf("cannot lock %s: keeper %d has it; stop that or choose another path with %s", name, holder, other)}
 		}
-		return DeadKeeper{}, fmt.Errorf("cannot use control socket %s: keeper %d is running there; stop it or choose another path with -d", c.path, holder)
+		return DeadKeeper{}, &TakenError{fmt.Sprintf("cannot use control socket %s: keeper %d is running there; stop it or choose another path with -d", c.path, holder)}
 	}
 	c.lock = f
 	return DeadKeeper{holder}, nil
@@ -142,6 +147,18 @@ func RootCause(err error) error {
 	return err
 }
 
+func kindOf(mode os.FileMode) string {
+	switch mode.Type() {
+	case 0:
+		return "a file"
+	case os.ModeDir:
+		return "a directory"
+	case os.ModeSymlink:
+		return "a symbolic link"
+	}
+	return mode.Type().String()
+}
+
 // clear makes way at the path.
 func (c *ControlSocket) clear() error {
 	info, err := os.Lstat(c.path)
@@ -152,7 +169,7 @@ func (c *ControlSocket) clear() error {
 		return fmt.Errorf("cannot use control socket %s: %w", c.path, RootCause(err))
 	}
 	if info.Mode().Type() != os.ModeSocket {
-		return fmt.Errorf("cannot use control socket %s: something else is there (%s); remove it or choose another path with -d", c.path, info.Mode().Type())
+		return fmt.Errorf("cannot use control socket %s: something else is there (%s); remove it or choose another path with -d", c.path, kindOf(info.Mode()))
 	}
 	err = connectTo(c.path, 0)
 	// We have the lock, so this can only be what is left of a dead keeper.

@@ -54,9 +54,9 @@ var settings = []setting{
 	{"retries", func(c *Config) string { return unless(c.Retries, Forever, "forever") }, nil},
 	{"seconds", func(c *Config) string { return c.Seconds.String() }, byOption("seconds")},
 	{"graceful-signal", func(c *Config) string { return SignalName(c.GracefulSignal) }, nil},
-	{"drain-timeout", func(c *Config) string { return c.DrainTimeout.String() }, byOption("drain-timeout")},
+	{"drain-timeout", func(c *Config) string { return c.DrainTimeout.String() }, orNone(byOption("drain-timeout"))},
 	{"kill-timeout", func(c *Config) string { return c.KillTimeout.String() }, byOption("kill-timeout")},
-	{"signal-timeout", func(c *Config) string { return c.SignalTimeout.String() }, signalTimeoutValue},
+	{"signal-timeout", func(c *Config) string { return c.SignalTimeout.String() }, orNone(signalTimeoutValue)},
 	{"kill-children-on-exit", func(c *Config) string { return strconv.FormatBool(c.KillChildren) }, nil},
 	{"socket-path", func(c *Config) string { return c.SocketPath }, nil},
 	{"pidfile", func(c *Config) string { return c.PidFile }, nil},
@@ -125,6 +125,19 @@ func (c *Config) spins() bool { return c.Retries == Forever && c.Seconds == 0 }
 // byOption takes what the option takes.
 func byOption(name string) func(*draft) value {
 	return func(d *draft) value { return own.lookup(name).value(d) }
+}
+
+// orNone takes none, too, for a time that 0 switches off.
+func orNone(inner func(*draft) value) func(*draft) value {
+	return func(d *draft) value {
+		v := inner(d)
+		return value{set: func(s string) error {
+			if s == "none" {
+				s = "0"
+			}
+			return v.set(s)
+		}}
+	}
 }
 
 // ackTimeoutValue takes 0, too, where einhorn's command line was read: there is

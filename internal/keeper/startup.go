@@ -128,6 +128,9 @@ func (k *keeper) prepare(world World) (err error) {
 		return fmt.Errorf("cannot open %s: %w", os.DevNull, err)
 	}
 	control, dead, err := claim.Lock(k.cfg.SocketPath, k.cfg.LockFile)
+	if taken := (*claim.TakenError)(nil); errors.As(err, &taken) && k.cfg.Einhorn {
+		return fmt.Errorf("%w, or give this one a NAME of its own with -c", err)
+	}
 	if err != nil {
 		return err
 	}

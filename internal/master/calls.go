@@ -113,7 +113,7 @@ func (l *loop) help(c *control.Call) *wire.Error {
 }
 
 func (l *loop) inc(c *control.Call) *wire.Error {
-	n, err := count(c, 1)
+	n, err := count(c, 1, maxNumber)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (l *loop) inc(c *control.Call) *wire.Error {
 }
 
 func (l *loop) dec(c *control.Call) *wire.Error {
-	n, err := count(c, 1)
+	n, err := count(c, 1, maxNumber)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (l *loop) dec(c *control.Call) *wire.Error {
 }
 
 func (l *loop) setWorkers(c *control.Call) *wire.Error {
-	n, err := count(c, 0)
+	n, err := count(c, 0, maxNumber)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (l *loop) setWorkers(c *control.Call) *wire.Error {
 
 // count reads the one argument of inc, dec and set_workers. fallback 0 means
 // that it must be there.
-func count(c *control.Call, fallback int) (int, *wire.Error) {
+func count(c *control.Call, fallback, most int) (int, *wire.Error) {
 	if len(c.Args) == 0 && fallback > 0 {
 		return fallback, nil
 	}
@@ -146,8 +146,8 @@ func count(c *control.Call, fallback int) (int, *wire.Error) {
 		return 0, wire.Errorf(wire.BadRequest, "cannot %s: it takes one number, as in %s 2", c.Command, c.Command)
 	}
 	n, err := strconv.Atoi(c.Args[0])
-	if err != nil || n < 1 || n > maxNumber {
-		return 0, wire.Errorf(wire.BadRequest, "cannot %s %q: it takes a number from 1 to %d", c.Command, shorten(c.Args[0]), maxNumber)
+	if err != nil || n < 1 || n > most {
+		return 0, wire.Errorf(wire.BadRequest, "cannot %s %q: it takes a number from 1 to %d", c.Command, shorten(c.Args[0]), most)
 	}
 	return n, nil
 }

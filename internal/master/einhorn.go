@@ -63,12 +63,9 @@ func (l *loop) einhornEhlo(c *control.Call) *wire.Error {
 }
 
 func (l *loop) einhornSetWorkers(c *control.Call) *wire.Error {
-	n, err := count(c, 0)
+	n, err := count(c, 0, maxEinhornNumber)
 	if err != nil {
 		return err
-	}
-	if n > maxEinhornNumber {
-		return wire.Errorf(wire.BadRequest, "cannot set_workers %d: it takes a number from 1 to %d", n, maxEinhornNumber)
 	}
 	return l.setNumber(c, n)
 }

@@ -47,7 +47,7 @@ func settingsOf(n *node, list []string) []string {
 		v := n.items[i]
 		switch {
 		case v.kind == kindNull:
-			list = append(list, key+"=")
+			list = append(list, key+"=none") // what null is in einhorn's settings
 		case v.kind == kindText:
 			list = append(list, key+"="+v.word())
 		case v.kind == kindMap && key == "config":

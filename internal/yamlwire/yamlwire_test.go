@@ -53,7 +53,7 @@ func TestParseRequest(t *testing.T) {
 		"---\ncommand: config\nargs:\n- \"{number: 2, seconds: 0.5}\"\n":                   {Command: "config", Args: []string{"number=2", "seconds=0.5"}},
 		"---\ncommand: config\nargs:\n- \"{:number: 2,\"\n- \":a:\"\n- \"b}\"\n":           {Command: "config", Args: []string{"number=2", "a=b"}},
 		"---\ncommand: config\nargs:\n- \":config: {:number: 2}\"\n":                       {Command: "config", Args: []string{"number=2"}},
-		"---\ncommand: config\nargs:\n- \"{ack_mode: {a: 1}, bind: [a, b], reexec: ~}\"\n": {Command: "config", Args: []string{"ack_mode={…}", "bind=a b", "reexec="}},
+		"---\ncommand: config\nargs:\n- \"{ack_mode: {a: 1}, bind: [a, b], reexec: ~}\"\n": {Command: "config", Args: []string{"ack_mode={…}", "bind=a b", "reexec=none"}},
 		"---\ncommand: config\nargs:\n- number=2\n":                                        {Command: "config", Args: []string{"number=2"}},
 		"---\ncommand: config\n":                                                           {Command: "config"},
 	} {
