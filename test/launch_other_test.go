@@ -8,6 +8,7 @@ import "errors"
 
 var errLinux = errors.New("only on Linux")
 
-func ignoreAll() error     { return errLinux }
-func blockAll() error      { return errLinux }
-func limitFiles(int) error { return errLinux }
+func ignoreAll() error      { return errLinux }
+func blockAll() error       { return errLinux }
+func limitFiles(int) error  { return errLinux }
+func beLocked(string) error { return errLinux }

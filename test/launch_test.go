@@ -22,6 +22,7 @@ import (
 //	block     block every signal that can be
 //	child=F   leave a child that ends when file F is there, its pid in child.pid
 //	nofile=N  set the soft limit of open files
+//	locked=D  be in directory D, where nobody may be, not even root
 func launchMain(args []string) int {
 	runtime.LockOSThread() // execve keeps the signal mask of the thread that calls it
 	for i, word := range args {
@@ -53,6 +54,8 @@ func makeOdd(word string) error {
 		return blockAll()
 	case "child":
 		return leaveChild(value)
+	case "locked":
+		return beLocked(value)
 	case "nofile":
 		return limitFiles(n)
 	}

@@ -40,16 +40,23 @@ func (p *Place) Enter(attr *syscall.ProcAttr) (path string) {
 }
 
 // enterDir goes through the descriptor, so that a directory that was moved or
-// removed is still the same.
+// removed is still the same. Nobody goes to where we are already: that may take a
+// right that we never had, when somebody else started us there.
 func (p *Place) enterDir(fd int) string {
 	var held, there unix.Stat_t
 	if unix.Fstat(fd, &held) != nil {
 		return p.directory
 	}
-	for _, path := range []string{procFD(fd), p.directory} {
-		if unix.Stat(path, &there) == nil && there.Dev == held.Dev && there.Ino == held.Ino {
-			return path
-		}
+	is := func(path string) bool {
+		return unix.Stat(path, &there) == nil && there.Dev == held.Dev && there.Ino == held.Ino
+	}
+	switch {
+	case is("/proc/self/cwd"):
+		return ""
+	case is(procFD(fd)):
+		return procFD(fd)
+	case is(p.directory):
+		return p.directory
 	}
 	return "" // without a proc(5), and it is gone: where we are
 }

@@ -51,7 +51,7 @@ func At(cfg *config.Config, first bool) *link.LookAt {
 // in the directory where it is. What comes back is as from a process that
 // looks: a Saw and its two descriptors.
 func First(cfg *config.Config) (link.Received, error) {
-	here, err := unix.Open(".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	here, err := openHere()
 	if err != nil {
 		return link.Received{}, fmt.Errorf("cannot open the current directory: %w", err)
 	}
@@ -62,7 +62,8 @@ func First(cfg *config.Config) (link.Received, error) {
 	}
 	saw, fds, err := see(cfg.Program, env.list())
 	if cfg.Dir != "" {
-		if back := unix.Fchdir(here); back != nil && err == nil {
+		// EACCES: nothing can be found from there anyway.
+		if back := unix.Fchdir(here); back != nil && back != unix.EACCES && err == nil {
 			closeAll(fds)
 			err = fmt.Errorf("cannot go back to the directory that this was started in: %w", back)
 		}
@@ -99,13 +100,16 @@ func see(program, env []string) (saw *link.Saw, fds []int, err error) {
 			fds = nil
 		}
 	}()
-	for _, name := range []string{".", path} {
-		fd, err := openPlace(name)
-		if err != nil {
-			return nil, fds, fmt.Errorf("cannot open %s: %w", name, err)
-		}
-		fds = append(fds, fd)
+	here, err := openHere()
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot open the current directory: %w", err)
 	}
+	fds = append(fds, here)
+	file, err := openPlace(path)
+	if err != nil {
+		return nil, fds, fmt.Errorf("cannot open %s: %w", path, err)
+	}
+	fds = append(fds, file)
 	var st unix.Stat_t
 	if err := unix.Fstat(fds[1], &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, fds, fmt.Errorf("cannot execute program %s: it is not a regular file any more", path)

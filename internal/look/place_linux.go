@@ -15,6 +15,16 @@ func openPlace(path string) (int, error) {
 	return unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 }
 
+// openHere opens the directory where we are, also one where we could not go:
+// whoever is started there by somebody else may stay, proc(5).
+func openHere() (int, error) {
+	fd, err := openPlace(".")
+	if err == unix.EACCES {
+		fd, err = openPlace("/proc/self/cwd")
+	}
+	return fd, err
+}
+
 func procFD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 // placeOf is the path of what is open, without symbolic links; otherwise where

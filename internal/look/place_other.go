@@ -10,6 +10,8 @@ func openPlace(path string) (int, error) {
 	return unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 }
 
+func openHere() (int, error) { return openPlace(".") }
+
 // placeOf has no way to ask for the path of what is open here.
 func placeOf(_ int, otherwise string) string { return otherwise }
 
