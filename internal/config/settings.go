@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -78,6 +79,13 @@ func (c *Config) Settings() []Setting {
 	return list
 }
 
+// einhornNames are what einhorn calls those settings whose options it calls
+// otherwise.
+var einhornNames = map[string]string{
+	"cmd": "program", "orig-cmd": "program", "cmd-name": "command-name",
+	"reexec-commandline": "reexec-as", "drop-environment-variables": "drop-env-var",
+}
+
 // ErrUnknown is matched by the error of a key that this version does not know.
 var ErrUnknown = errors.New("there is no such setting")
 
@@ -86,6 +94,7 @@ var ErrUnknown = errors.New("there is no such setting")
 // error, which says what is wrong with the value, nothing has changed.
 func (c *Config) Set(key, value string) (from, to string, err error) {
 	name := strings.ReplaceAll(key, "_", "-")
+	name = cmp.Or(einhornNames[name], name)
 	i := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
 	switch {
 	case i < 0:

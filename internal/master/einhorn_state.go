@@ -35,6 +35,7 @@ func (l *loop) dumpableState() yamlwire.Map {
 		entry("children", l.einhornChildren(at)),
 		entry("config", yamlwire.Map{
 			entry("number", st.Number), entry("backlog", orNil(l.cfg.Backlog)), entry("seconds", l.cfg.Seconds.Seconds()),
+			entry("max_unacked", l.cfg.MaxUnacked), entry("max_upgrade_additional", orNil(l.cfg.MaxUpgradeAdditional)),
 		}),
 		entry("version", st.Generation),
 		entry("generation", l.hello.Masters),
@@ -48,8 +49,6 @@ func (l *loop) dumpableState() yamlwire.Map {
 		entry("bind_fds", l.einhornFDs()),
 		entry("bound_ports", l.einhornPorts()),
 		entry("ack_mode", l.einhornAckMode()),
-		entry("max_unacked", l.cfg.MaxUnacked),
-		entry("max_upgrade_additional", orNil(l.cfg.MaxUpgradeAdditional)),
 		entry("signal_timeout", orNil(l.cfg.SignalTimeout.Seconds())),
 		entry("consecutive_deaths_before_ack", max(st.Failures.Count, runningFailures(&st))),
 		entry("last_spinup", l.lastSpinup(at)),
