@@ -64,8 +64,10 @@ func playContext() int {
 func start(t *testing.T, role, sockPath string, sockets ...*os.File) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	contract := childenv.Contract{Sockets: len(sockets), SockPath: sockPath, MasterPID: os.Getpid()}
-	cmd.Env = append(childenv.WithIndex(contract.Base(os.Environ(), nil), 0), roleVar+"="+role,
+	contract := childenv.Contract{
+		Dialects: childenv.Dialects{Einhorn: true}, Sockets: make([]childenv.Socket, len(sockets)), SockPath: sockPath, MasterPID: os.Getpid(),
+	}
+	cmd.Env = append(contract.WithIndex(contract.Base(os.Environ(), 1), 0), roleVar+"="+role,
 		"GORACE=atexit_sleep_ms=0") // else each takes a second to exit
 	cmd.ExtraFiles = sockets
 	cmd.Stderr = os.Stderr

@@ -9,7 +9,7 @@ function __einhyrningsins_at_options --description 'No program was given yet'
         switch $words[1]
             case --
                 return 1
-            case -n --number -c --command-name --nice --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -d --socket-path --pidfile --lockfile --log-format
+            case -n --number -c --command-name --env --nice --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -d --socket-path --pidfile --lockfile --log-format
                 set -e words[1]
             case '-*'
             case '*'
@@ -23,6 +23,7 @@ end
 complete -c einhyrningsins -f
 complete -c einhyrningsins -n __einhyrningsins_at_options -s n -l number -x -d 'How many workers to run, from 1 to 10000'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s c -l command-name -x -d 'Show this name in ps, for the keeper and its masters'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l env -x -a 'einhorn systemd server-starter einhorn,systemd,server-starter' -d 'Whose variables workers find: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l nice -x -d 'Niceness of keeper and masters, and of workers, from -20 to 19; RENICE_CMD sets them instead of the system call'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l chdir -r -F -d 'Where workers run. Symbolic links are followed anew for each generation'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l envdir -r -F -d 'Read variables from this directory, a file for each (repeatable)'
@@ -58,4 +59,4 @@ complete -c einhyrningsins -n __einhyrningsins_at_options -l syslog -d 'Log warn
 complete -c einhyrningsins -n __einhyrningsins_at_options -l upgrade-check -d 'Check the command line and exit'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s h -l help -d 'Print this text and exit'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l version -d 'Print the version and exit'
-complete -c einhyrningsins -x -a '(__fish_complete_subcommand -n -c -b -r -d --number --command-name --nice --chdir --envdir --env-file --drop-env-var --reexec-as --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout --socket-path --pidfile --lockfile --log-format)'
+complete -c einhyrningsins -x -a '(__fish_complete_subcommand -n -c -b -r -d --number --command-name --env --nice --chdir --envdir --env-file --drop-env-var --reexec-as --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout --socket-path --pidfile --lockfile --log-format)'

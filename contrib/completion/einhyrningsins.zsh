@@ -5,6 +5,7 @@
 _arguments -s -S : \
     '(-n --number)'{-n+,--number=}'[How many workers to run, from 1 to 10000]:COUNT: ' \
     '(-c --command-name)'{-c+,--command-name=}'[Show this name in ps, for the keeper and its masters]:NAME: ' \
+    '(--env)'--env='[Whose variables workers find\: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like]:DIALECT\[,DIALECT...\]:(einhorn systemd server-starter einhorn,systemd,server-starter)' \
     '(--nice)'--nice='[Niceness of keeper and masters, and of workers, from -20 to 19; RENICE_CMD sets them instead of the system call]:MASTER\[\:WORKER\[\:RENICE_CMD\]\]: ' \
     '(--chdir)'--chdir='[Where workers run. Symbolic links are followed anew for each generation]:DIR:_files' \
     '*'--envdir='[Read variables from this directory, a file for each (repeatable)]:DIR:_files' \

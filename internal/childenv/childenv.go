@@ -3,6 +3,9 @@
 // Package childenv is the contract between the keeper and its workers: the
 // names of the environment variables and the numbers of the file descriptors
 // that a worker finds. Both sides import it, so they cannot drift apart.
+//
+// dialects.go says which of the customs a worker finds that others have made,
+// and words.go what stands for a socket in its arguments.
 package childenv
 
 import (
@@ -26,11 +29,19 @@ const (
 	ChildIndex = "EINHORN_CHILD_INDEX" // lowest number that no other live worker has
 )
 
+// Those of the other dialects, sd_listen_fds(3) and start_server(1).
+const (
+	ListenFDs         = "LISTEN_FDS"     // number of sockets
+	ListenNames       = "LISTEN_FDNAMES" // a name for each, separated by colons
+	ListenPID         = "LISTEN_PID"     // the worker's own pid, or it is to ignore the two others
+	StarterPort       = "SERVER_STARTER_PORT"
+	StarterGeneration = "SERVER_STARTER_GENERATION"
+)
+
 // foreign are the variables of the other dialects. One that is left over in
 // our own environment speaks of us, not of a worker.
 var foreign = []string{
-	"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "NOTIFY_SOCKET",
-	"SERVER_STARTER_PORT", "SERVER_STARTER_GENERATION",
+	ListenFDs, ListenPID, ListenNames, "LISTEN_PIDFDID", "NOTIFY_SOCKET", StarterPort, StarterGeneration,
 }
 
 // IsReserved tells whether name belongs to the contract, so that a value left
@@ -51,44 +62,76 @@ func IsReserved(name string) bool {
 
 // Contract is what every worker of one keeper has in common.
 type Contract struct {
-	Sockets   int    // number of sockets, at FirstFD and up
-	SockPath  string // absolute path of the control socket
+	Dialects  Dialects
+	Sockets   []Socket // at FirstFD and up
+	SockPath  string   // absolute path of the control socket
 	MasterPID int
 	SockFD    bool // each worker has a connection of its own, behind the sockets
 }
 
-// Base returns the environment that all workers share: environ (as from
-// os.Environ) without the reserved names and without those in drop, and with
-// the contract's variables but EINHORN_CHILD_INDEX.
-func (c Contract) Base(environ, drop []string) []string {
-	gone := make(map[string]bool, len(drop))
-	for _, name := range drop {
-		gone[name] = true
-	}
-	env := make([]string, 0, len(environ)+c.Sockets+5)
+// Base returns the environment that the workers of a generation share: environ
+// (as from os.Environ) without the reserved names, and with the contract's
+// variables but EINHORN_CHILD_INDEX. LISTEN_PID is empty, see [SetPID].
+func (c Contract) Base(environ []string, generation int) []string {
+	env := make([]string, 0, len(environ)+2*len(c.Sockets)+10)
 	for _, kv := range environ {
 		name, _, _ := strings.Cut(kv, "=")
-		if !gone[name] && !IsReserved(name) {
+		if !IsReserved(name) {
 			env = append(env, kv)
 		}
 	}
-	numbers := make([]string, c.Sockets)
+	if c.Dialects.Einhorn {
+		env = c.einhorn(env)
+	}
+	if c.Dialects.Systemd && len(c.Sockets) > 0 {
+		env = append(env,
+			ListenFDs+"="+strconv.Itoa(len(c.Sockets)),
+			ListenNames+"="+listenNames(c.Sockets),
+			ListenPID+"=")
+	}
+	if c.Dialects.ServerStarter {
+		if ports := starterPorts(c.Sockets); ports != "" {
+			env = append(env, StarterPort+"="+ports)
+		}
+		env = append(env, StarterGeneration+"="+strconv.Itoa(generation))
+	}
+	return env
+}
+
+func (c Contract) einhorn(env []string) []string {
+	numbers := make([]string, len(c.Sockets))
 	for i := range numbers {
 		numbers[i] = strconv.Itoa(FirstFD + i)
 		env = append(env, FDPrefix+strconv.Itoa(i)+"="+numbers[i])
 	}
 	if c.SockFD {
-		env = append(env, SockFD+"="+strconv.Itoa(FirstFD+c.Sockets))
+		env = append(env, SockFD+"="+strconv.Itoa(FirstFD+len(c.Sockets)))
 	}
 	return append(env,
-		FDCount+"="+strconv.Itoa(c.Sockets),
+		FDCount+"="+strconv.Itoa(len(c.Sockets)),
 		FDs+"="+strings.Join(numbers, " "),
 		SockPath+"="+c.SockPath,
 		MasterPID+"="+strconv.Itoa(c.MasterPID))
 }
 
-// WithIndex returns base with the worker's own index added. base is not
-// changed, so concurrent calls may share it.
-func WithIndex(base []string, index int) []string {
+// WithIndex returns base with the worker's own index added, if that is in the
+// contract. base is not changed, so concurrent calls may share it.
+func (c Contract) WithIndex(base []string, index int) []string {
+	if !c.Dialects.Einhorn {
+		return base
+	}
 	return append(base[:len(base):len(base)], ChildIndex+"="+strconv.Itoa(index))
+}
+
+// WantsPID tells whether workers find their own pid, which is known only in a
+// process that becomes one.
+func (c Contract) WantsPID() bool { return c.Dialects.Systemd && len(c.Sockets) > 0 }
+
+// SetPID puts the pid in where [Contract.Base] left room for it.
+func SetPID(env []string, pid int) {
+	for i, kv := range env {
+		if kv == ListenPID+"=" {
+			env[i] += strconv.Itoa(pid)
+		}
+	}
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"einhyrningsins/internal/bind"
+	"einhyrningsins/internal/childenv"
 )
 
 // Forever as a number of retries means that spawning is never given up.
@@ -66,6 +67,8 @@ type Config struct {
 	Einhorn     bool     // called as einhorn: its command line, and what that implies
 	Warnings    []string // to be logged at the start: what was accepted and does nothing
 	CommandName string   // shows in ps; or ""
+
+	Dialects childenv.Dialects // whose variables workers find
 
 	// What each generation starts from is looked at anew.
 	Dir          string      // absolute: where workers run; "": where we do

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/tmpdir"
 )
 
@@ -138,6 +139,7 @@ func (d *draft) finishEinhorn(environ []string) error {
 	c.Einhorn, c.DropUpgraded = true, true
 	c.Retries, c.UpgradeRetries = Forever, defaultUpgradeRetries
 	c.AckTimeout = 0
+	c.Dialects = childenv.Dialects{Einhorn: true}
 	c.killAfterSignalTimeout()
 	c.GracefulSignal = int(syscall.SIGUSR2)
 	c.LogFormat = "text"

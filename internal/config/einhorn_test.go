@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"einhyrningsins/internal/bind"
+	"einhyrningsins/internal/childenv"
 )
 
 // einhornDefaults is what einhorn makes of a command line of only a program.
@@ -24,7 +25,7 @@ func einhornDefaults(tmp string) Config {
 		Seconds: time.Second, MaxUnacked: runtime.NumCPU(), MaxUpgradeAdditional: NoLimit,
 		GracefulSignal: int(syscall.SIGUSR2), KillTimeout: MaxDuration,
 		SocketPath: tmp + "/einhorn.sock", PidFile: tmp + "/einhorn.pid", LockFile: tmp + "/einhorn.lock",
-		LogFormat: "text", Einhorn: true, DropUpgraded: true,
+		LogFormat: "text", Einhorn: true, DropUpgraded: true, Dialects: childenv.Dialects{Einhorn: true},
 	}
 }
 

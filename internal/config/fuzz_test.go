@@ -23,6 +23,7 @@ func FuzzParse(f *testing.F) {
 		"--ack-mode manual --ack-timeout 0.1 p", "--no-such p", "-= p", "--= p", "-b [fe80::1%x]:1,n p", "-q -d x --pidfile y p",
 		"-m=false p", "--chdir . --envdir e --env-file -f --reexec-as 'a\\'b\"c --lockfile l -c n -gk --nice 1::r --signal-timeout 3 p",
 		"--upgrade-check p", "-s 1 p", "--max-unacked 1 --max-upgrade-additional 9 --upgrade fleet --backlog 1 --log-format json --syslog p",
+		"--env systemd,einhorn,systemd -b :1 p {fd:0}{index}", "--env= p", "-g --env server-starter p", "p {fd:0}", "{fd:0} {{fd:0}} {fd:}",
 	} {
 		f.Add(strings.ReplaceAll(s, " ", "\n"))
 	}
@@ -92,7 +93,7 @@ func ownLine(c *Config) []string {
 	line := append(commonLine(c), "--seconds="+c.Seconds.String(), "--backlog="+strconv.Itoa(c.Backlog),
 		"--ack-timeout="+c.AckTimeout.String(), "--upgrade-retries="+strconv.Itoa(c.UpgradeRetries),
 		"--graceful-signal="+strconv.Itoa(c.GracefulSignal), "--log-format="+c.LogFormat, "--syslog="+strconv.FormatBool(c.Syslog),
-		"--chdir="+c.Dir, "--pidfile="+c.PidFile, "--lockfile="+c.LockFile,
+		"--env="+c.Dialects.String(), "--chdir="+c.Dir, "--pidfile="+c.PidFile, "--lockfile="+c.LockFile,
 		"--retries="+map[bool]string{true: "forever", false: strconv.Itoa(c.Retries)}[c.Retries == Forever],
 		"--upgrade="+map[bool]string{true: "fleet", false: "smooth"}[c.UpgradeFleet],
 		"--ipv4-only="+strconv.FormatBool(c.Family == bind.IPv4Only), "--ipv6-only="+strconv.FormatBool(c.Family == bind.IPv6Only))

@@ -5,6 +5,8 @@ package config
 import (
 	"runtime"
 	"strconv"
+
+	"einhyrningsins/internal/childenv"
 )
 
 // Option is one option of the daemon.
@@ -62,6 +64,12 @@ func workerOptions() []Option {
 			Name: "command-name", Short: "c", Arg: "NAME", Group: groups[0], Example: "web",
 			Help:  "Show this name in ps, for the keeper and its masters",
 			value: func(d *draft) value { return nameValue(&d.cfg.CommandName) },
+		},
+		{
+			Name: "env", Arg: "DIALECT[,DIALECT...]", Default: childenv.AllDialects, Group: groups[0], Example: "einhorn,systemd",
+			words: []string{"einhorn", "systemd", "server-starter", childenv.AllDialects},
+			Help:  "Whose variables workers find: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like",
+			value: func(d *draft) value { return dialectsValue(&d.cfg.Dialects) },
 		},
 		{
 			Name: "nice", Arg: "MASTER[:WORKER[:RENICE_CMD]]", Group: groups[0], Example: "-5:0",

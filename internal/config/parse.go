@@ -123,12 +123,17 @@ func (d *draft) finish() error {
 		return usagef("cannot use -q with -v: they contradict each other; give one of them")
 	case d.manual && d.ackMode != "" && !c.AckManual:
 		return usagef("cannot use -m with --ack-mode %s: -m is --ack-mode manual; give one of them", d.ackMode)
+	case c.SockFD && !c.Dialects.Einhorn:
+		return usagef("cannot use -g with --env %s: EINHORN_SOCK_FD is one of einhorn's variables; try --env einhorn,%[1]s", c.Dialects)
 	case c.spins():
 		return usagef("cannot use --seconds 0 with --retries forever: a broken program would be started without a pause; try --seconds 0.1")
 	case c.SignalTimeout > 0 && d.given("drain-timeout"), c.SignalTimeout > 0 && d.given("kill-timeout"):
 		return usagef("cannot use --signal-timeout with --drain-timeout or --kill-timeout: it sends KILL with no TERM before; give either it or them")
 	}
 	if err := c.checkPaths(); err != nil {
+		return err
+	}
+	if err := c.checkWords(); err != nil {
 		return err
 	}
 	if d.manual {

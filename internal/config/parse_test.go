@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"einhyrningsins/internal/bind"
+	"einhyrningsins/internal/childenv"
 )
 
 // defaults is what a command line of only a program means.
@@ -27,6 +28,7 @@ func defaults() Config {
 		Retries: 10, UpgradeRetries: 3,
 		Seconds: time.Second, MaxUnacked: runtime.NumCPU(), MaxUpgradeAdditional: NoLimit,
 		GracefulSignal: int(syscall.SIGUSR2), KillTimeout: 10 * time.Second,
+		Dialects:   childenv.Dialects{Einhorn: true, Systemd: true, ServerStarter: true},
 		SocketPath: "/tmp/einhorn.sock", LogFormat: "text",
 	}
 }
@@ -95,6 +97,8 @@ var accepted = map[string]func(*Config){
 	"--log-format json":                    func(c *Config) { c.LogFormat = "json" },
 	"-c web":                               func(c *Config) { c.CommandName = "web" },
 	"--command-name w.1":                   func(c *Config) { c.CommandName = "w.1" },
+	"--env systemd":                        func(c *Config) { c.Dialects = childenv.Dialects{Systemd: true} },
+	"--env server-starter,einhorn":         func(c *Config) { c.Dialects.Systemd = false },
 	"--nice 5":                             func(c *Config) { c.Nice.Master = niceness1(5) },
 	"--nice -20:19":                        func(c *Config) { c.Nice = Nice{niceness1(-20), niceness1(19), ""} },
 	"--nice=:3":                            func(c *Config) { c.Nice.Worker = niceness1(3) },
@@ -229,6 +233,12 @@ var refused = map[string]string{
 	"--upgrade-retries 0 p":                  `--upgrade-retries "0"`,
 	"--max-unacked 0 p":                      `--max-unacked "0"`,
 	"--max-upgrade-additional 0":             `--max-upgrade-additional "0"`,
+	"--env= p":                               `--env "": "" is none of einhorn, systemd, server-starter, as in --env einhorn,systemd`,
+	"--env einhorn,upstart p":                `--env "einhorn,upstart": "upstart" is none of`,
+	"-g --env systemd p":                     "cannot use -g with --env systemd: EINHORN_SOCK_FD is one of einhorn's variables; try --env einhorn,systemd",
+	"p {fd:0}":                               "cannot use the program's argument {fd:0}: there is no socket {fd:0}, for there is none at all; write {{fd:0}} for the word itself",
+	"-b :80 -b :81 p a fd://{fd:2}/":         "cannot use the program's argument fd://{fd:2}/: there is no socket {fd:2}, but {fd:0}, {fd:1}; write {{fd:2}} for the word itself",
+	"-b :80,name=web p {fd:wob}":             "there is no socket {fd:wob}, but {fd:web}",
 	"--upgrade quick p":                      `--upgrade "quick": neither smooth nor fleet, as in --upgrade fleet`,
 	"--graceful-signal KILL p":               "no program can catch KILL",
 	"--graceful-signal 9 p":                  "no program can catch KILL",

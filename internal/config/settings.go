@@ -36,6 +36,7 @@ var settings = []setting{
 	{"program", func(c *Config) string { return strings.Join(c.Program, " ") }, nil},
 	{"number", func(c *Config) string { return strconv.Itoa(c.Number) }, byOption("number")},
 	{"command-name", func(c *Config) string { return c.CommandName }, nil},
+	{"env", func(c *Config) string { return c.Dialects.String() }, nil},
 	{"nice", func(c *Config) string { return c.Nice.String() }, nil},
 	{"chdir", func(c *Config) string { return c.Dir }, nil},
 	{"envdir", func(c *Config) string { return sources(c.Env, true) }, nil},

@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"github.com/google/shlex"
+
+	"einhyrningsins/internal/childenv"
 )
 
 // The bounds of niceness, setpriority(2).
@@ -95,6 +97,17 @@ func wordsValue(p *[]string) value {
 			return errors.New("there is no command in it")
 		}
 		*p = words
+		return nil
+	}}
+}
+
+func dialectsValue(p *childenv.Dialects) value {
+	return value{set: func(s string) error {
+		dialects, err := childenv.ParseDialects(s)
+		if err != nil {
+			return err
+		}
+		*p = dialects
 		return nil
 	}}
 }

@@ -84,8 +84,8 @@ func TestReadmeHasTheOptions(t *testing.T) {
 var otherOptions = []string{
 	// einhyrningsinsctl; its own tests hold its manual against its options
 	"--execute", "--json", "--reload",
-	// the examples
-	"--build", "--boot",
+	// the examples, and servers that run in them
+	"--build", "--boot", "--fd",
 	// go, git, systemd, docker, coreutils, Server::Starter
 	"--signal-on-hup", "--interval", "--foreground", "--kill-whom", "--kill-who", "--stop-timeout",
 }

@@ -30,7 +30,7 @@ var rooms = []room{
 	{"internal/version", nil, nil, "it is one string"},
 	{"internal/tmpdir", nil, []string{sys}, "daemon and ctl have to find the same directory; it knows neither"},
 	{"internal/logging", nil, []string{sys}, "keeper and master log alike; it knows neither, and no options: it takes its own"},
-	{"internal/config", []string{"internal/bind", "internal/tmpdir"}, []string{"github.com/google/shlex", "github.com/spf13/pflag", sys}, "options become plain data; what acts on them is elsewhere"},
+	{"internal/config", []string{"internal/bind", "internal/childenv", "internal/tmpdir"}, []string{"github.com/google/shlex", "github.com/spf13/pflag", sys}, "options become plain data; what acts on them is elsewhere"},
 	{"internal/look", []string{"internal/config", "internal/link"}, []string{sys}, "it reads what the operator wrote, in a process of its own, and knows neither keeper nor master"},
 	{"internal/yamlwire", []string{"internal/wire"}, []string{"github.com/goccy/go-yaml/ast", "github.com/goccy/go-yaml/lexer", "github.com/goccy/go-yaml/parser"}, "the one place that knows YAML, of which it takes the parser only: no reflection, no decoder"},
 	{"internal/launch", []string{"internal/link"}, []string{sys}, "the keeper's view of a generation: it neither forks, signals nor reaps"},

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/launch"
@@ -84,7 +85,7 @@ func newTestKeeper(t *testing.T) *testKeeper {
 		table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
 		spawner: spawner{jobs: make(chan job), answers: make(chan answer)},
 		former:  map[int]time.Duration{}, binary: "/usr/bin/einhyrningsins",
-		worker: process{argv: []string{"p"}},
+		contract: childenv.Contract{Dialects: childenv.Dialects{Einhorn: true}},
 		looks: looks{
 			launches: map[int]*launch.Launch{1: {Launch: link.Launch{Generation: 1, Program: "/p"}, Place: &launch.Place{}}},
 			at:       &link.LookAt{Program: [][]byte{[]byte("p")}}, limit: lookLimit,

@@ -49,6 +49,7 @@ type keeper struct {
 	worker   process // what every worker has in common
 
 	contract childenv.Contract
+	words    childenv.Words // of the program
 	looks    looks
 
 	table    table

@@ -121,7 +121,7 @@ func (k *keeper) lookSettles() {
 	case !over:
 		return
 	case found != nil:
-		found.Env = k.contract.Base(found.Environ, nil)
+		found.Env = k.contract.Base(found.Environ, l.Generation)
 		s.launches[l.Generation] = found
 	default:
 		s.failed = &link.LookFailed{Generation: l.Generation, Reason: reason}

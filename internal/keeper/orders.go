@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/link"
 )
 
@@ -86,7 +85,8 @@ func (k *keeper) orderSpawn(m *link.Spawn) {
 		return
 	}
 	p, l := k.worker, k.launchOf(m.Generation)
-	p.path, p.place, p.env = l.Path(), l.Place, childenv.WithIndex(l.Env, m.Index)
+	p.path, p.place, p.env = l.Path(), l.Place, k.contract.WithIndex(l.Env, m.Index)
+	p.argv = k.words.For(m.Index, m.Generation)
 	k.spawner.want(job{serial: c.Serial, process: p, channel: k.cfg.SockFD})
 }
 

@@ -162,11 +162,11 @@ func (k *keeper) prepare(world World) (err error) {
 
 // describe fills in what workers and masters will be told.
 func (k *keeper) describe(world World, sockets []*bind.Socket) error {
-	k.contract = childenv.Contract{Sockets: len(sockets), SockPath: k.cfg.SocketPath, MasterPID: os.Getpid(), SockFD: k.cfg.SockFD}
-	k.worker = process{
-		argv:  k.cfg.Program,
-		files: []uintptr{k.devNull.Fd(), 1, 2},
+	k.contract = childenv.Contract{
+		Dialects: k.cfg.Dialects, SockPath: k.cfg.SocketPath, MasterPID: os.Getpid(), SockFD: k.cfg.SockFD,
 	}
+	k.contract.Dialects.Systemd = false // nobody tells a worker its pid yet
+	k.worker = process{files: []uintptr{k.devNull.Fd(), 1, 2}}
 	if k.cfg.KillChildren {
 		k.worker.orphan = syscall.SIGUSR2 // einhorn's, whatever the graceful signal is
 	}
@@ -178,12 +178,18 @@ func (k *keeper) describe(world World, sockets []*bind.Socket) error {
 		Version: link.Version, Software: version.Version, KeeperPID: os.Getpid(),
 		StartedAt: k.started, Config: raw,
 	}
+	var names []string
 	for i, s := range sockets {
 		k.worker.files = append(k.worker.files, uintptr(s.FD))
+		k.contract.Sockets = append(k.contract.Sockets, childenv.Socket{Name: s.Name, Host: s.Asked(), Address: s.Address})
+		names = append(names, s.Name)
 		k.hello.Sockets = append(k.hello.Sockets, link.Socket{
 			Spec: s.Spec.String(), Address: s.Address, FD: childenv.FirstFD + i,
 			Name: s.Name, Network: s.Network,
 		})
+	}
+	if k.words, err = k.cfg.Words(names); err != nil {
+		return err
 	}
 	saw, _ := world.First.Msg.(*link.Saw)
 	if err := launch.Check(saw, world.First.FDs, world.At.Program); err != nil {
@@ -193,7 +199,7 @@ func (k *keeper) describe(world World, sockets []*bind.Socket) error {
 	if err != nil {
 		return err
 	}
-	first.Env = k.contract.Base(first.Environ, nil)
+	first.Env = k.contract.Base(first.Environ, 1)
 	k.looks = looks{launches: map[int]*launch.Launch{1: first}, at: world.At, limit: lookLimit}
 	return nil
 }

@@ -106,8 +106,10 @@ func (f *Fleet) Grow(n int) error {
 
 func (f *Fleet) start() error {
 	cmd := exec.Command(f.command[0], f.command[1:]...)
-	contract := childenv.Contract{Sockets: 1, SockPath: f.sockPath(), MasterPID: os.Getpid()}
-	cmd.Env = childenv.WithIndex(contract.Base(f.env, nil), f.started)
+	contract := childenv.Contract{
+		Dialects: childenv.Dialects{Einhorn: true}, Sockets: make([]childenv.Socket, 1), SockPath: f.sockPath(), MasterPID: os.Getpid(),
+	}
+	cmd.Env = contract.WithIndex(contract.Base(f.env, 1), f.started)
 	cmd.ExtraFiles = []*os.File{f.socket}
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
