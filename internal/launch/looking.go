@@ -164,7 +164,7 @@ func (l *Looking) Late(now, limit time.Duration) {
 	case l.ended:
 		l.fail("%s ended and left a process that holds its socket for longer than %v", l.who(), limit)
 	default:
-		l.fail("%s took longer than %v", l.who(), limit)
+		l.fail("%s took longer than %v%s", l.who(), limit, l.duty())
 	}
 	l.By = now + Grace
 }
@@ -191,6 +191,17 @@ func (l *Looking) who() string {
 	return "the process that looks at what to start"
 }
 
+// duty is what a wrapper may have left out.
+func (l *Looking) duty() string {
+	switch {
+	case len(l.at.ReexecAs) == 0:
+		return ""
+	case l.at.Einhorn:
+		return "; it has to end by executing einhorn with the words that it is given"
+	}
+	return "; it has to end by executing the words that it is given"
+}
+
 // Over tells whether the look is over, and what it has come to: a launch for
 // workers with count descriptors, or the reason why there is none.
 func (l *Looking) Over(count int) (launch *Launch, reason string, over bool) {
@@ -206,7 +217,7 @@ func (l *Looking) Over(count int) (launch *Launch, reason string, over bool) {
 	case l.status != "":
 		l.fail("%s ended without success: %s", l.who(), l.status)
 	case l.saw == nil:
-		l.fail("%s ended without an answer; it has to end by executing the words that it is given", l.who())
+		l.fail("%s ended without an answer%s", l.who(), l.duty())
 	default:
 		launch, err := Of(l.Generation, l.saw, l.fds, count)
 		l.fds = nil
