@@ -7,6 +7,7 @@
 //   - open.go turns specs into sockets, all of them or none. It makes raw
 //     system calls, because net.Listen would set O_NONBLOCK, and that flag
 //     belongs to the socket itself: every worker that shares it would see it.
+//   - unix.go does so with a path, handed.go with what we were started with.
 //   - resolve.go finds the one address that a spec stands for.
 //   - holders_linux.go finds out who holds an address that is in use.
 //

@@ -15,27 +15,37 @@ import (
 	"strings"
 )
 
-// tcpListen is TCP_LISTEN of <net/tcp_states.h>, as /proc/net/tcp prints it.
-const tcpListen = "0A"
+// How /proc/net tells the sockets that hold an address: of TCP those that listen
+// (TCP_LISTEN of <net/tcp_states.h>), of UDP those that are not connected (there
+// the state is TCP_CLOSE).
+var holdState = map[string]string{"tcp": "0A", "udp": "07"}
 
-// WhoHolds returns the processes that hold a TCP socket listening on address
-// ("127.0.0.1:8080", "[::]:80") or on a wildcard that covers it, by pid. A
+// WhoHolds returns the processes that hold a socket which listens on address
+// ("127.0.0.1:8080", "[::]:80") or on a wildcard that covers it, by pid; of UDP
+// one that is bound there, of UNIX one that is bound to the path. A
 // socket whose holders may not be looked into is one Holder without a pid. The
 // answer is a snapshot, and empty when /proc does not tell.
-func WhoHolds(address string) []Holder {
-	want, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return nil
+func WhoHolds(network, address string) []Holder {
+	owners := make(map[uint64]int) // inode of a socket → uid
+	tables, owner := []string{"unix"}, func(line string) (uint64, int, bool) { return parseUnix(line, address) }
+	if network != "unix" {
+		want, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return nil
+		}
+		tables, owner = []string{network, network + "6"}, func(line string) (uint64, int, bool) {
+			l, ok := parseListener(line, holdState[network])
+			return l.inode, l.uid, ok && overlaps(l.at, want)
+		}
 	}
-	owners := make(map[uint64]int) // inode of a listening socket → uid
-	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
-		f, err := os.Open(table)
+	for _, table := range tables {
+		f, err := os.Open("/proc/self/net/" + table)
 		if err != nil {
 			continue
 		}
 		for sc := bufio.NewScanner(f); sc.Scan(); {
-			if l, ok := parseListener(sc.Text()); ok && overlaps(l.at, want) {
-				owners[l.inode] = l.uid
+			if inode, uid, ok := owner(sc.Text()); ok {
+				owners[inode] = uid
 			}
 		}
 		f.Close()
@@ -46,6 +56,20 @@ func WhoHolds(address string) []Holder {
 	return findHolders(owners)
 }
 
+// parseUnix reads a line of /proc/net/unix; ok is false for all but a socket that
+// is bound to the path. It does not tell whose it is.
+func parseUnix(line, path string) (inode uint64, uid int, ok bool) {
+	// Num RefCount Protocol Flags Type St Inode Path; accepted connections have the
+	// path of their listener, and the state SS_CONNECTED.
+	head, ok := strings.CutSuffix(line, " "+path)
+	f := strings.Fields(head)
+	if !ok || len(f) != 7 || f[5] != "01" {
+		return 0, 0, false
+	}
+	inode, err := strconv.ParseUint(f[6], 10, 64)
+	return inode, unknownUID, err == nil && inode != 0
+}
+
 // listener is one line of /proc/net/tcp (proc_pid_net(5)).
 type listener struct {
 	at    netip.AddrPort
@@ -53,11 +77,11 @@ type listener struct {
 	inode uint64
 }
 
-// parseListener reads a line; ok is false for all that is no listening socket.
-func parseListener(line string) (l listener, ok bool) {
+// parseListener reads a line; ok is false for sockets in other states.
+func parseListener(line, state string) (l listener, ok bool) {
 	// sl local_address rem_address st tx:rx tr:tm->when retrnsmt uid timeout inode
 	f := strings.Fields(line)
-	if len(f) < 10 || f[3] != tcpListen {
+	if len(f) < 10 || f[3] != state {
 		return l, false
 	}
 	ip, port, found := strings.Cut(f[1], ":")

@@ -42,11 +42,11 @@ func TestWhoHolds(t *testing.T) {
 	s := mustOpen(t, "127.0.0.1:0", AnyFamily)
 	address := s.Address
 	pids := map[int]bool{hold(t, s): true, hold(t, s): true}
-	if holders := WhoHolds(address); len(holders) != 3 {
+	if holders := WhoHolds("tcp", address); len(holders) != 3 {
 		t.Fatalf("WhoHolds(%s) = %v; want this process and two more", address, holders)
 	}
 	s.Close()
-	holders := WhoHolds(address)
+	holders := WhoHolds("tcp", address)
 	if len(holders) != 2 {
 		t.Fatalf("WhoHolds(%s) = %v; want two", address, holders)
 	}
@@ -60,11 +60,11 @@ func TestWhoHolds(t *testing.T) {
 	}
 	port := netip.MustParseAddrPort(address).Port()
 	for _, wildcard := range []string{"0.0.0.0", "[::]"} {
-		if got := WhoHolds(fmt.Sprintf("%s:%d", wildcard, port)); len(got) != 2 {
+		if got := WhoHolds("tcp", fmt.Sprintf("%s:%d", wildcard, port)); len(got) != 2 {
 			t.Errorf("WhoHolds(%s) = %v; want the same two", wildcard, got)
 		}
 	}
-	if got := WhoHolds(fmt.Sprintf("127.0.0.2:%d", port)); len(got) != 0 {
+	if got := WhoHolds("tcp", fmt.Sprintf("127.0.0.2:%d", port)); len(got) != 0 {
 		t.Errorf("another address of the same port is held by %v", got)
 	}
 	_, err := Open(mustParse(t, address), AnyFamily, 0)
@@ -76,7 +76,7 @@ func TestWhoHolds(t *testing.T) {
 
 func TestWhoHoldsNothing(t *testing.T) {
 	for _, address := range []string{"", "nonsense", "127.0.0.1:0"} {
-		if got := WhoHolds(address); len(got) != 0 {
+		if got := WhoHolds("tcp", address); len(got) != 0 {
 			t.Errorf("WhoHolds(%q) = %v", address, got)
 		}
 	}
@@ -149,7 +149,7 @@ func FuzzParseListener(f *testing.F) {
 	f.Add("   0: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 0:0 0:0 0 1000 0 7 1")
 	f.Add("  sl  local_address rem_address   st")
 	f.Fuzz(func(t *testing.T, line string) {
-		l, ok := parseListener(line)
+		l, ok := parseListener(line, "0A")
 		if ok && (!l.at.IsValid() || l.inode == 0) {
 			t.Fatalf("parseListener(%q) = %+v", line, l)
 		}

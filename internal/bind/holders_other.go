@@ -5,4 +5,4 @@
 package bind
 
 // WhoHolds returns nothing: this system has no /proc to ask.
-func WhoHolds(address string) []Holder { return nil }
+func WhoHolds(network, address string) []Holder { return nil }

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/claim"
 )
 
 // Socket is one socket that is bound, and listens unless it is for datagrams.
@@ -17,16 +20,19 @@ type Socket struct {
 	Spec    Spec
 	FD      int    // close-on-exec; blocking unless Spec.NonBlock; -1 once closed
 	Name    string // for LISTEN_FDNAMES and {fd:NAME}; "": none
-	Network string // tcp or udp
-	Address string // as bound, with the real port: "127.0.0.1:8080", "[::]:80"
+	Network string // as the package net has it: tcp, udp, unix, unixgram, unixpacket
+	Address string // as bound, with the real port: "127.0.0.1:8080", "[::]:80", "/run/web.sock", "@web"
+
+	path *claim.Path // to remove at the end; nil: none
 }
 
-// Close closes the socket. A second Close does nothing. It is not safe for
-// concurrent use.
+// Close closes the socket, and removes its path while it is ours. A second
+// Close does nothing. It is not safe for concurrent use.
 func (s *Socket) Close() error {
 	if s.FD < 0 {
 		return nil
 	}
+	s.path.Remove()
 	fd := s.FD
 	s.FD = -1
 	if err := unix.Close(fd); err != nil {
@@ -35,26 +41,112 @@ func (s *Socket) Close() error {
 	return nil
 }
 
-// Open makes the socket that spec asks for, on the first address that
-// its name gives, IPv4 first. The wildcard takes both families where the machine
-// has IPv6, and so does an explicit [::]; family narrows both to one. backlog is
-// that of listen(2), 0 for the system's maximum.
-//
-// Errors match [ErrUsage], or wrap the errno that the system gave. Open may
-// block on name resolution, and is safe for concurrent use.
-func Open(spec Spec, family Family, backlog int) (*Socket, error) {
-	if spec.Kind != TCP && spec.Kind != UDP {
-		return nil, fmt.Errorf("cannot bind %s: not possible yet", spec)
+// CloseAll closes all of them.
+func CloseAll(sockets []*Socket) {
+	for _, s := range sockets {
+		s.Close()
 	}
-	tries, err := candidates(spec, spec.family(family))
+}
+
+// OpenAll opens what the specs ask for, in their order; a spec for systemd may
+// give several. When one fails, nothing is left of the others. Addresses are
+// bound as far as family allows; backlog is that of listen(2), 0 for the
+// system's maximum.
+//
+// Errors match [ErrUsage], or wrap the errno that the system gave. OpenAll may
+// block on name resolution.
+func OpenAll(specs []Spec, family Family, backlog int) (_ []*Socket, err error) {
+	opened := make([][]*Socket, len(specs))
+	defer func() {
+		if err != nil {
+			for _, some := range opened {
+				CloseAll(some)
+			}
+		}
+	}()
+	// What is handed over comes first: descriptors that we open ourselves must
+	// not be taken for it. Paths come last, when nothing slow is left to do.
+	for _, kinds := range [][]Kind{{FD, Systemd}, {TCP, UDP}, {Unix}} {
+		for i, spec := range specs {
+			if slices.Contains(kinds, spec.Kind) {
+				if opened[i], err = open(spec, family, backlog); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	var sockets []*Socket
+	for _, some := range opened {
+		sockets = append(sockets, some...)
+	}
+	return sockets, distinct(sockets)
+}
+
+// distinct makes sure that no descriptor comes twice, and no name that we gave.
+func distinct(sockets []*Socket) error {
+	fds, names := map[int]Spec{}, map[string]Spec{}
+	for _, s := range sockets {
+		if other, ok := fds[s.FD]; ok {
+			return usagef("cannot use -b %s with -b %s: both stand for descriptor %d; give one of them", s.Spec, other, s.FD)
+		}
+		other, ok := names[s.Name]
+		if ok && s.Name != "" && (s.Spec.Name != "" || other.Name != "") {
+			return usagef("cannot use -b %s with -b %s: both sockets are called %s; give one another name, as in name=%s2", s.Spec, other, s.Name, s.Name)
+		}
+		fds[s.FD], names[s.Name] = s.Spec, s.Spec
+	}
+	return nil
+}
+
+// Open is OpenAll for a spec that stands for one socket.
+func Open(spec Spec, family Family, backlog int) (*Socket, error) {
+	sockets, err := OpenAll([]Spec{spec}, family, backlog)
 	if err != nil {
 		return nil, err
 	}
+	return sockets[0], nil
+}
+
+func open(spec Spec, family Family, backlog int) (sockets []*Socket, err error) {
 	if spec.Backlog > 0 {
 		backlog = spec.Backlog
 	}
 	if backlog <= 0 {
 		backlog = maxBacklog()
+	}
+	var one *Socket
+	hint := ""
+	switch spec.Kind {
+	case Systemd:
+		sockets, err = openSystemd(spec)
+	case FD:
+		one, err = openFD(spec)
+	case Unix:
+		if one, err = openUnix(spec, backlog); err != nil {
+			hint = explainUnix(spec, err)
+		}
+	default:
+		one, err = openAddress(spec, spec.family(family), backlog)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot bind %s: %w%s", spec, err, hint)
+	}
+	if one != nil {
+		sockets = []*Socket{one}
+	}
+	return sockets, nil
+}
+
+// openAddress binds the first address that the spec's name gives, IPv4 first.
+// The wildcard takes both families where the machine has IPv6, and so does an
+// explicit [::]; family narrows both to one.
+func openAddress(spec Spec, family Family, backlog int) (*Socket, error) {
+	tries, err := candidates(spec, family)
+	if err != nil {
+		return nil, err
 	}
 	for i, c := range tries {
 		var s *Socket
@@ -69,23 +161,6 @@ func Open(spec Spec, family Family, backlog int) (*Socket, error) {
 		return nil, fmt.Errorf("cannot bind %s: %w%s", spec, err, explain(spec, at, err))
 	}
 	return nil, fmt.Errorf("cannot bind %s: %w", spec, err)
-}
-
-// OpenAll opens a socket for each spec, in order. When one fails, those before
-// it are closed again.
-func OpenAll(specs []Spec, family Family, backlog int) ([]*Socket, error) {
-	sockets := make([]*Socket, 0, len(specs))
-	for _, spec := range specs {
-		s, err := Open(spec, family, backlog)
-		if err != nil {
-			for _, open := range sockets {
-				open.Close()
-			}
-			return nil, err
-		}
-		sockets = append(sockets, s)
-	}
-	return sockets, nil
 }
 
 func listen(spec Spec, c candidate, backlog int) (_ *Socket, err error) {
@@ -173,12 +248,21 @@ func localAddress(fd int) (string, error) {
 	if err != nil {
 		return "", os.NewSyscallError("getsockname", err)
 	}
+	return textOf(sa)
+}
+
+func textOf(sa unix.Sockaddr) (string, error) {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)).String(), nil
 	case *unix.SockaddrInet6:
 		ip := netip.AddrFrom16(sa.Addr).WithZone(zoneName(sa.ZoneId))
 		return netip.AddrPortFrom(ip, uint16(sa.Port)).String(), nil
+	case *unix.SockaddrUnix:
+		if sa.Name == "@" { // it has none
+			return "", nil
+		}
+		return sa.Name, nil
 	}
 	return "", fmt.Errorf("cannot read the socket's own address: unexpected %T", sa)
 }
@@ -210,12 +294,15 @@ func explain(spec Spec, at netip.AddrPort, err error) string {
 // never beside another that listens.
 func explainInUse(spec Spec, address string) string {
 	hint := ""
-	if !spec.ReuseAddr {
+	switch {
+	case spec.ReusePort:
+		hint = "; with reuseport it has to be set by all who bind the address, who must be of one user"
+	case !spec.ReuseAddr && spec.Kind == TCP:
 		with := spec
 		with.ReuseAddr = true
 		hint = fmt.Sprintf("; to bind beside old connections that linger, add r: -b %s", with)
 	}
-	holders := WhoHolds(address)
+	holders := WhoHolds(networks[spec.Kind], address)
 	if len(holders) == 0 {
 		return hint
 	}

@@ -23,7 +23,7 @@ const sys = "golang.org/x/sys/unix"
 // rooms lists every directory with Go code. The first that fits counts.
 var rooms = []room{
 	{"internal/pool", nil, nil, "it is pure: events and a time go in, actions come out, so that every state can be tested without a process"},
-	{"internal/bind", nil, []string{sys}, "a room at the bottom: it knows addresses and sockets only"},
+	{"internal/bind", []string{"internal/claim"}, []string{sys}, "it knows addresses and sockets only, and of paths what is claimed on disk"},
 	{"internal/link", nil, []string{sys}, "both sides of the link import it, so it can know neither"},
 	{"internal/wire", nil, nil, "both sides of the control socket import it, under a licence of its own (MIT)"},
 	{"internal/childenv", nil, nil, "both sides of the contract with workers import it, under a licence of its own (MIT)"},

@@ -23,6 +23,7 @@ import (
 	"syscall"
 	"time"
 
+	"einhyrningsins/internal/bind"
 	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
@@ -44,6 +45,7 @@ type keeper struct {
 	started  time.Time
 	hello    link.Hello // what every hello has in common
 	control  *claim.ControlSocket
+	sockets  []*bind.Socket
 	bindings int // how often the control socket was bound anew
 	devNull  *os.File
 	worker   process // what every worker has in common

@@ -105,6 +105,7 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 	}
 	code, reason := k.run()
 	k.dropLook()
+	bind.CloseAll(k.sockets)
 	k.control.Close()
 	if cfg.PidFile != "" {
 		claim.RemovePIDFile(cfg.PidFile)
@@ -137,17 +138,19 @@ func (k *keeper) prepare(world World) (err error) {
 	k.control = control
 	defer func() {
 		if err != nil {
+			bind.CloseAll(k.sockets)
 			control.Close()
 		}
 	}()
-	sockets, err := bind.OpenAll(k.cfg.Binds, k.cfg.Family, k.cfg.Backlog)
+	k.sockets, err = bind.OpenAll(k.cfg.Binds, k.cfg.Family, k.cfg.Backlog)
 	if err != nil {
 		return errors.Join(err, dead.Hint())
 	}
 	if hint := dead.Hint(); hint != nil {
 		k.log.Warn(hint.Error())
 	}
-	// Up to here a signal may end us as any program: nothing exists yet.
+	// Up to here a signal may end us as any program: what exists is at most a
+	// socket that the next start replaces.
 	k.listenToSignals()
 	if err := control.Open(); err != nil {
 		return err
@@ -157,11 +160,11 @@ func (k *keeper) prepare(world World) (err error) {
 			return err
 		}
 	}
-	return k.describe(world, sockets)
+	return k.describe(world)
 }
 
 // describe fills in what workers and masters will be told.
-func (k *keeper) describe(world World, sockets []*bind.Socket) error {
+func (k *keeper) describe(world World) error {
 	k.contract = childenv.Contract{
 		Dialects: k.cfg.Dialects, SockPath: k.cfg.SocketPath, MasterPID: os.Getpid(), SockFD: k.cfg.SockFD,
 	}
@@ -179,7 +182,7 @@ func (k *keeper) describe(world World, sockets []*bind.Socket) error {
 		StartedAt: k.started, Config: raw,
 	}
 	var names []string
-	for i, s := range sockets {
+	for i, s := range k.sockets {
 		k.worker.files = append(k.worker.files, uintptr(s.FD))
 		k.contract.Sockets = append(k.contract.Sockets, childenv.Socket{Name: s.Name, Host: s.Asked(), Address: s.Address})
 		names = append(names, s.Name)

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package claim
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Path is where a UNIX socket for workers was bound.
+type Path struct {
+	name string
+	at   inode
+}
+
+// ErrServed is what stands in the way where somebody listens.
+var ErrServed = errors.New("a server is listening there")
+
+// MakeWay removes a socket that nobody serves any more. Whatever else is at the
+// path stays, and is an error.
+func MakeWay(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return RootCause(err)
+	case info.Mode().Type() != os.ModeSocket:
+		return fmt.Errorf("something else is there (%s); remove it or choose another path", kindOf(info.Mode()))
+	}
+	switch err := connectTo(path, 0); err {
+	case unix.ECONNREFUSED:
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("cannot remove the stale socket that is there: %w", RootCause(err))
+		}
+		return nil
+	case nil, unix.EAGAIN, unix.EPROTOTYPE: // its backlog is full, or it is for datagrams, unix(7)
+		return ErrServed
+	default:
+		return fmt.Errorf("a socket is there that cannot be asked: %w", err)
+	}
+}
+
+// Take makes what was bound at the path ours to remove. mode (0: as it is),
+// owner and group (-1: as they are) become its own.
+func Take(path string, mode, owner, group int) (*Path, error) {
+	at, err := inodeOf(path)
+	if err != nil {
+		return nil, err
+	}
+	p := &Path{path, at}
+	if mode == 0 && owner < 0 && group < 0 {
+		return p, nil
+	}
+	if err := p.give(mode, owner, group); err != nil {
+		p.Remove()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Remove removes the path if what is there is still ours. The socket must be
+// open: until it is closed its inode's number is no other's. nil is no path.
+func (p *Path) Remove() {
+	if p == nil {
+		return
+	}
+	if at, err := inodeOf(p.name); err == nil && at == p.at {
+		_ = os.Remove(p.name)
+	}
+}
+
+// lockPatience is how long another may take to make way and bind.
+const lockPatience = 2 * time.Second
+
+// LockDir keeps two keepers from making way for each other's sockets in one
+// directory: what the one has bound and does not serve yet looks stale to the
+// other. Whoever may read the directory can hold such a lock for ever, so we go
+// on without it after a while.
+func LockDir(path string) (unlock func()) {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return func() {}
+	}
+	left, locked := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer dir.Close() // which unlocks
+		for unix.Flock(int(dir.Fd()), unix.LOCK_EX) == unix.EINTR {
+		}
+		close(locked)
+		<-left
+	}()
+	select {
+	case <-locked:
+	case <-time.After(lockPatience):
+	}
+	return func() { close(left) }
+}
+
+func cannotGive(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("cannot give it to that user or group: %w; it takes root, or a group that we are in", err)
+	}
+	return fmt.Errorf("cannot give it to that user or group: %w", err)
+}
