@@ -43,12 +43,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 		line = einhornLine
 	}
 	cfg, err := line.parse(args[min(1, len(args)):], os.Environ())
-	if err != nil {
+	if cfg == nil {
 		return line.answer(err, stdout, stderr)
 	}
-	first, err := look.First(cfg)
-	if err != nil {
-		return line.complain(stderr, err)
+	first, wrong := look.First(cfg)
+	if wrong != nil {
+		return line.complain(stderr, wrong)
+	}
+	if err != nil { // only a check was asked for
+		return line.answer(err, stdout, stderr)
 	}
 	log := newLog(cfg, "keeper")
 	for _, warning := range cfg.Warnings {

@@ -35,7 +35,8 @@ type draft struct {
 // program in the PATH of environ (as from os.Environ). Options end at the first
 // word that is none, or at "--"; what follows is the program's, untouched.
 //
-// It returns [ErrHelp], [ErrVersion] or [ErrChecked] when one of these was asked for, and
+// It returns [ErrHelp], [ErrVersion] or [ErrChecked] when one of these was asked for, the
+// last with the options, for all that is to be checked beside them; and
 // otherwise an error that matches [ErrUsage]. It opens nothing and is safe for
 // concurrent use.
 func Parse(args, environ []string) (*Config, error) {
@@ -47,7 +48,7 @@ func Parse(args, environ []string) (*Config, error) {
 		return nil, own.hinted(err)
 	}
 	if d.check {
-		return nil, ErrChecked
+		return &d.cfg, ErrChecked
 	}
 	return &d.cfg, nil
 }
