@@ -78,7 +78,9 @@ func (p *Pool) adopt(children []Child) {
 		w := p.workerOf(c)
 		p.indexes.mark(w.Index)
 		p.add(w)
-		p.dirty[w.Serial] = w.Phase == Ready
+		if c.Saved == nil || *w != *c.Saved {
+			p.dirty[w.Serial] = w.Phase == Ready
+		}
 	}
 }
 
