@@ -70,7 +70,9 @@ func (c *Call) Carry(note any) {
 // suspended waits for Resume. The loop calls it, not receiving from Calls
 // meanwhile: a request that it has not taken counts as not read.
 //
-// It returns all connections for the next master. When there is no descriptor
+// It returns all connections for the next master, but for workers' own ones
+// (AddWorker) that are at rest: who has given us these gives them to the next
+// master, too. When there is no descriptor
 // to be had for one of them it fails, and returns none. Suspended the server is
 // in any case, until Resume or Close.
 func (s *Server) Suspend() ([]Handed, error) {
@@ -210,27 +212,37 @@ func (s *Server) handOver() (all []Handed, err error) {
 			all = nil
 		}
 	}()
-	add := func(c *conn, fd int, err error) error {
+	add := func(h handed, fd int, err error) error {
 		if err != nil {
 			return fmt.Errorf("cannot hand over a client of the control socket: %w", err)
 		}
-		data, err := c.describe()
+		data, err := json.Marshal(&h)
 		all = append(all, Handed{fd, data})
 		return err
 	}
 	for c := range s.conns {
+		h := c.describe()
+		if h.Worker != 0 && h.atRest() {
+			continue
+		}
 		fd, err := s.dup(c.fd)
-		if err := add(c, fd, err); err != nil {
+		if err := add(h, fd, err); err != nil {
 			return all, err
 		}
 	}
 	for c := range s.lost {
 		fd, err := deadEnd()
-		if err := add(c, fd, err); err != nil {
+		if err := add(c.describe(), fd, err); err != nil {
 			return all, err
 		}
 	}
 	return all, nil
+}
+
+// atRest tells whether nothing is to be handed over but the descriptor.
+func (h *handed) atRest() bool {
+	return len(h.Calls)+len(h.Input)+len(h.TooLong)+len(h.Output) == 0 &&
+		!h.Skipping && !h.EOF && !h.Ended && !h.Deaf
 }
 
 func dupConn(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0) }
@@ -245,7 +257,7 @@ func deadEnd() (int, error) {
 	return fds[0], nil
 }
 
-func (c *conn) describe() ([]byte, error) {
+func (c *conn) describe() handed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := handed{
@@ -265,11 +277,7 @@ func (c *conn) describe() ([]byte, error) {
 		h.Output = h.Output[:most]
 		h.Calls, h.Input, h.Ended = nil, nil, true
 	}
-	data, err := json.Marshal(&h)
-	if err != nil {
-		return nil, fmt.Errorf("cannot describe a client of the control socket: %w", err)
-	}
-	return data, nil
+	return h
 }
 
 // closeFiles ends a suspended server. The caller holds s.mu.

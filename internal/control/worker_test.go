@@ -140,6 +140,35 @@ func TestWorkersOwnConnectionComesTwice(t *testing.T) {
 	}
 }
 
+// Nothing goes from master to master of a worker's own connection at rest: the
+// keeper gives it to each.
+func TestWorkersOwnConnectionAtRestIsNotHandedOver(t *testing.T) {
+	r := newRelay(t)
+	resting, first := ownConn(t)
+	busy, second := ownConn(t)
+	addWorker(t, r.srv, first, 1)
+	addWorker(t, r.srv, second, 2)
+	for _, c := range []*client{resting, busy} {
+		c.say(`{"command":"x","id":1}` + "\n")
+		r.call().Answer("x", nil)
+		c.expect(`{"request_id":1,"ok":true,"message":"x"}`)
+	}
+	busy.say(`{"command":"y"}` + "\n" + `{"com`)
+	r.call()
+	all := r.suspend()
+	if len(all) != 1 || !strings.Contains(string(all[0].Data), `"worker":2`) {
+		t.Errorf("%d connections are handed over, want the busy one: %v", len(all), all)
+	}
+	for _, h := range all {
+		_ = unix.Close(h.FD)
+	}
+	r.srv.Resume()
+	resting.say(`{"command":"z"}` + "\n")
+	if k := r.call(); k.Command != "z" || k.Peer.Worker != 1 {
+		t.Errorf("after it worker %d says %q", k.Peer.Worker, k.Command)
+	}
+}
+
 func TestWorkersOwnConnectionIsNotAdoptedTooLate(t *testing.T) {
 	f := serve(t, nil)
 	c, keepers := ownConn(t)
