@@ -59,7 +59,7 @@ func makeOdd(word string) error {
 	case "nofile":
 		return limitFiles(n)
 	}
-	return fmt.Errorf("no such word")
+	return hand(name, value)
 }
 
 // dupTo leaves a descriptor open that a child inherits.

@@ -12,7 +12,7 @@
 // after patience.
 //
 // daemon_test.go starts daemons and ends all that a script has left behind,
-// launch_test.go gives a daemon an odd start, worker_test.go is the program
+// launch_test.go gives a daemon an odd start, hand_test.go sockets from elsewhere, worker_test.go is the program
 // that daemons run, control_test.go and status_test.go speak to the control
 // socket, signal_test.go names and signals processes, load_test.go sends
 // requests, proc_test.go looks at processes from outside, reload_test.go replaces
@@ -43,6 +43,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(built{m}, map[string]func(){
 		"tworker": func() { os.Exit(workerMain(os.Args[1:])) },
 		"tlaunch": func() { os.Exit(launchMain(os.Args[1:])) },
+		"tget":    func() { os.Exit(getMain(os.Args[1:])) },
+		"tudp":    func() { os.Exit(udpMain(os.Args[1:])) },
 		"tsay":    func() { os.Exit(sayMain(os.Args[1:])) },
 	})
 }
@@ -122,6 +124,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"load":    cmdLoad,    // load [-conns N] [-new PART] [-rate N] NAME: begin to send requests
 	"unload":  cmdUnload,  // unload NAME: end it; not one may be lost
 	"answers": cmdAnswers, // answers NAME REGEXP: ask on new connections until an answer matches
+
+	"echoes": cmdEchoes, // echoes NAME COUNT REGEXP: send datagrams; each is answered like this
 
 	"proc":     cmdProc,     // proc status|env|limits|stat|nice|cmdline|cwd|exe PROCESS: print it
 	"waitfds":  cmdWaitFDs,  // waitfds PROCESS FILE: wait until it has just these open

@@ -27,12 +27,19 @@ type fault struct {
 }
 
 func dial(d *net.Dialer, addr string) (*conn, *fault) {
-	nc, err := d.Dial("tcp", addr)
+	network := "tcp"
+	if isUnix(addr) {
+		network = "unix"
+	}
+	nc, err := d.Dial(network, addr)
 	if err != nil {
 		return nil, &fault{kind: kindOf(err), err: err}
 	}
 	return &conn{nc: nc}, nil
 }
+
+// isUnix tells whether addr is the path of a UNIX socket, or its abstract name.
+func isUnix(addr string) bool { return addr != "" && (addr[0] == '/' || addr[0] == '@') }
 
 func (c *conn) close() { c.nc.Close() }
 

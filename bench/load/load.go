@@ -119,8 +119,8 @@ func (r *run) note(l Loss) {
 }
 
 func (o *Options) complete() error {
-	if _, _, err := net.SplitHostPort(o.Addr); err != nil {
-		return fmt.Errorf("cannot send load to %q: %w; want host:port, as in 127.0.0.1:8080", o.Addr, err)
+	if _, _, err := net.SplitHostPort(o.Addr); err != nil && !isUnix(o.Addr) {
+		return fmt.Errorf("cannot send load to %q: %w; want host:port, as in 127.0.0.1:8080, or the path of a UNIX socket", o.Addr, err)
 	}
 	if o.Path == "" {
 		o.Path = "/"
@@ -148,5 +148,9 @@ func request(o Options, fresh bool) []byte {
 	if fresh {
 		connection = "Connection: close\r\n"
 	}
-	return []byte("GET " + o.Path + " HTTP/1.1\r\nHost: " + o.Addr + "\r\nUser-Agent: einhyrningsins-load\r\n" + connection + "\r\n")
+	host := o.Addr
+	if isUnix(host) {
+		host = "localhost"
+	}
+	return []byte("GET " + o.Path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: einhyrningsins-load\r\n" + connection + "\r\n")
 }

@@ -53,6 +53,12 @@ func (o *output) summary(st *client.Status) [][2]string {
 			label = "sockets"
 		}
 		text := fmt.Sprintf("%s, fd %d", clean(sock.Address), sock.FD)
+		if sock.Network != "tcp" && sock.Network != "" {
+			text += ", " + kinds[sock.Network]
+		}
+		if sock.Name != "" {
+			text += ", name " + clean(sock.Name)
+		}
 		if sock.Spec != sock.Address {
 			text += fmt.Sprintf(" (-b %s)", clean(sock.Spec))
 		}
@@ -68,6 +74,11 @@ func (o *output) summary(st *client.Status) [][2]string {
 		lines = append(lines, [2]string{"stopping", o.paint(red, "yes: it ends with its last worker")})
 	}
 	return lines
+}
+
+// kinds are what people call sockets other than TCP's.
+var kinds = map[string]string{
+	"udp": "UDP", "unix": "UNIX", "unixgram": "UNIX datagrams", "unixpacket": "UNIX packets",
 }
 
 func versions(st *client.Status) string {

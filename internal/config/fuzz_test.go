@@ -20,7 +20,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"-n 4 -b :80,r -- prog -x", "-vmn3 prog", "--number=0 p", "-h", "--version", "-4 -6 p", "-- --", "-test.v p",
 		"--graceful-signal RTMIN+3 --drain-timeout 1.5 --kill-timeout 2m p", "-r forever --upgrade-retries forever p",
-		"--ack-mode manual --ack-timeout 0.1 p", "--no-such p", "-= p", "--= p", "-b [fe80::1%x]:1,n p", "-q -d x --pidfile y p",
+		"--ack-mode manual --ack-timeout 0.1 p", "--no-such p", "-= p", "--= p", "-b [fe80::1%x]:1,n p", "-b unix:a,mode=6 -b udp::1,name=b -b fd:3 -b systemd:c p", "-q -d x --pidfile y p",
 		"-m=false p", "--chdir . --envdir e --env-file -f --reexec-as 'a\\'b\"c --lockfile l -c n -gk --nice 1::r --signal-timeout 3 p",
 		"--upgrade-check p", "-s 1 p", "--max-unacked 1 --max-upgrade-additional 9 --upgrade fleet --backlog 1 --log-format json --syslog p",
 		"--env systemd,einhorn,systemd -b :1 p {fd:0}{index}", "--env= p", "-g --env server-starter p", "p {fd:0}", "{fd:0} {{fd:0}} {fd:}",

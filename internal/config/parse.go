@@ -174,5 +174,12 @@ func (c *Config) checkPaths() error {
 	case lock == c.SocketPath:
 		return usagef("cannot use --lockfile %s: it is the path of the control socket, too; try --lockfile %s.lock", show(lock), show(lock))
 	}
+	for _, spec := range c.Binds {
+		for path, what := range map[string]string{c.SocketPath: "control socket", lock: "lock file", c.PidFile: "pid file"} {
+			if spec.Kind == bind.Unix && spec.Path == path {
+				return usagef("cannot use -b %s: it is the path of the %s, too; try -b unix:%s.bound", spec, what, path)
+			}
+		}
+	}
 	return nil
 }
