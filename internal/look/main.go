@@ -81,6 +81,7 @@ func begin(number, exe string) int {
 func become(words, env []string) error {
 	path, err := config.FindProgram(words[0], config.PathOf(env))
 	if err == nil {
+		endWithKeeper()
 		err = &os.PathError{Op: "execute", Path: path, Err: syscall.Exec(path, words, env)}
 	}
 	return fmt.Errorf("the command of --reexec-as cannot be run: %w", err)

@@ -4,10 +4,18 @@ package look
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 )
+
+// endWithKeeper has the system end what this thread executes when the keeper
+// dies, prctl(2): a wrapper that hangs would else be there for ever.
+func endWithKeeper() {
+	runtime.LockOSThread()
+	_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
+}
 
 // openPlace opens a file or a directory as a place, open(2): whoever may
 // execute a program need not be allowed to read it.

@@ -6,6 +6,10 @@ package look
 
 import "golang.org/x/sys/unix"
 
+// endWithKeeper does nothing here: a wrapper that hangs survives a keeper that
+// is killed.
+func endWithKeeper() {}
+
 func openPlace(path string) (int, error) {
 	return unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 }
