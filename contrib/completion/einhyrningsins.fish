@@ -30,7 +30,7 @@ complete -c einhyrningsins -n __einhyrningsins_at_options -l envdir -r -F -d 'Re
 complete -c einhyrningsins -n __einhyrningsins_at_options -l env-file -r -F -d 'Read variables from this file, a line for each; with -, it may be missing (repeatable)'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l drop-env-var -x -d 'Keep this variable from the workers (repeatable)'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l reexec-as -x -d 'Look through this command, which ends by executing its arguments: the directory and environment that it leaves count for the new generation'
-complete -c einhyrningsins -n __einhyrningsins_at_options -s b -l bind -x -d 'Listen here (repeatable). ADDR: address, [IPv6 address], name, or nothing for all. PORT 0: any free one. OPT: r, so_reuseaddr: bind beside lingering connections; n, o_nonblock: do not block'
+complete -c einhyrningsins -n __einhyrningsins_at_options -s b -l bind -x -d 'A socket for the workers (repeatable). WHERE: ADDR:PORT, udp:ADDR:PORT, unix:PATH, unix:@NAME, fd:N (was left open for us), systemd[:NAME] (its sockets). ADDR: address, [IPv6 address], name, or nothing for all. PORT 0: any free one. OPT: r, so_reuseaddr: bind beside lingering connections; n, o_nonblock: do not block; reuseport; v6only; backlog=N; name=NAME; and of a path mode=0660, user=USER, group=GROUP'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s 4 -l ipv4-only -d 'Accept IPv4 connections only'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s 6 -l ipv6-only -d 'Accept IPv6 connections only'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l backlog -x -d 'How many connections may wait to be accepted'

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 // Package claim is what a keeper has for itself on disk, so that no other one
-// serves in its place: the control socket's path with its lock, and the pid
-// file. What others put there is never removed.
+// serves in its place: the control socket's path with its lock, the pid file,
+// and the paths of sockets for workers (path.go). What others put there is
+// never removed.
 package claim
 
 import (

@@ -27,6 +27,12 @@ Examples:
       four workers of server on port 80; HUP to our process upgrades them
   einhyrningsins -n 4 -m -b :443,r -d /run/web.sock -- server
       the same, where server says itself when it is ready
+  einhyrningsins -n 2 -b unix:/run/app.sock,mode=0660,group=www-data -- app
+      behind a server of the group www-data, on a UNIX socket
+  einhyrningsins -b udp:[::]:53,name=dns -b 0.0.0.0:53,name=tcp -- named
+      UDP and TCP; {fd:dns} in the program's arguments is the first one's fd
+  einhyrningsins -b systemd -- server
+      on the sockets of the unit's own .socket unit
   einhyrningsinsctl -d /run/web.sock upgrade
       replace all workers by new ones, and wait until that is done
 
