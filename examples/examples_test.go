@@ -24,6 +24,9 @@ import (
 	"einhyrningsins/bench/load"
 )
 
+// goBinary is built by TestMain.
+var goBinary string
+
 // commands are the examples, as they are started.
 var commands = map[string][]string{}
 
@@ -33,12 +36,15 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	binary := filepath.Join(dir, "go-http")
-	if out, err := exec.Command("go", "build", "-o", binary, "./go-http").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "cannot build go-http: %v\n%s", err, out)
-		os.Exit(1)
+	goBinary = filepath.Join(dir, "go-http")
+	daemonBinary = filepath.Join(dir, "einhyrningsins")
+	for output, source := range map[string]string{goBinary: "./go-http", daemonBinary: "../cmd/einhyrningsins"} {
+		if out, err := exec.Command("go", "build", "-o", output, source).CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "cannot build %s: %v\n%s", source, err, out)
+			os.Exit(1)
+		}
 	}
-	commands["go"] = []string{binary, "-build", "x"}
+	commands["go"] = []string{goBinary, "-build", "x"}
 	if python, err := exec.LookPath("python3"); err == nil {
 		commands["python"] = []string{python, "python-http/server.py", "--build", "x"}
 	}
@@ -124,7 +130,7 @@ func TestDrain(t *testing.T) {
 		if _, last := half.receive(); !last {
 			t.Error("the half-sent request was not told to be the last")
 		}
-		for name, c := range map[string]*client{"unused": unused, "idle": idle} {
+		for name, c := range map[string]*visitor{"unused": unused, "idle": idle} {
 			if _, last := c.ask(); !last {
 				t.Errorf("the %s connection was not told that its answer is the last", name)
 			}
@@ -195,14 +201,14 @@ func TestPythonSaysWhatIsMissing(t *testing.T) {
 
 const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
-// client is one connection to a worker.
-type client struct {
+// visitor is one connection to a worker.
+type visitor struct {
 	t  *testing.T
 	nc net.Conn
 	in *bufio.Reader
 }
 
-func dial(t *testing.T, f *fleet.Fleet) *client {
+func dial(t *testing.T, f *fleet.Fleet) *visitor {
 	t.Helper()
 	nc, err := net.Dial("tcp", f.Addr())
 	if err != nil {
@@ -210,17 +216,17 @@ func dial(t *testing.T, f *fleet.Fleet) *client {
 	}
 	t.Cleanup(func() { nc.Close() })
 	nc.SetDeadline(time.Now().Add(30 * time.Second)) // a test that hangs fails
-	return &client{t: t, nc: nc, in: bufio.NewReader(nc)}
+	return &visitor{t: t, nc: nc, in: bufio.NewReader(nc)}
 }
 
-func (c *client) send(s string) {
+func (c *visitor) send(s string) {
 	c.t.Helper()
 	if _, err := io.WriteString(c.nc, s); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
-func (c *client) receive() (body string, last bool) {
+func (c *visitor) receive() (body string, last bool) {
 	c.t.Helper()
 	resp, err := http.ReadResponse(c.in, nil)
 	if err != nil {
@@ -234,13 +240,13 @@ func (c *client) receive() (body string, last bool) {
 	return string(b), resp.Close
 }
 
-func (c *client) ask() (body string, last bool) {
+func (c *visitor) ask() (body string, last bool) {
 	c.t.Helper()
 	c.send(get)
 	return c.receive()
 }
 
-func (c *client) wantClosed() {
+func (c *visitor) wantClosed() {
 	c.t.Helper()
 	if b, err := c.in.ReadByte(); err != io.EOF {
 		c.t.Fatalf("want the connection closed, got byte %q, %v", b, err)

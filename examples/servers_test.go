@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package examples
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"einhyrningsins/bench/load"
+	"einhyrningsins/client"
+)
+
+// upgrades is how many each server goes through, every second one of them fleet.
+const upgrades = 20
+
+// pause is how many answers there are at least between two upgrades.
+const pause = 20
+
+// server is a server that somebody else made, and how it runs under the daemon.
+// Its test is a call of survivesUpgrades with one of these.
+type server struct {
+	needs   []string // commands without which the test is skipped
+	dir     string   // where the daemon is started; the example's own
+	options []string // of the daemon beside -n, -b and -d
+	bind    string   // for -b; "" is a free TCP port
+	environ []string // beside our own
+	program []string
+
+	// traffic sends requests until ctx ends, and calls answered for each that was
+	// not lost; ask sends one on a new connection. nil: HTTP, on kept and new
+	// connections, to / and to /slow?for=50ms.
+	traffic func(ctx context.Context, addr string, answered func()) (tally, error)
+	ask     func(ctx context.Context, addr string) (string, error)
+
+	// newest is in every answer of the last generation; "" is generation=21,
+	// as an example says that prints what SERVER_STARTER_GENERATION holds.
+	newest string
+
+	// tolerates looks at what was lost. nil: nothing may be. A server that loses
+	// by its own fault has the reason here, and its README the proof.
+	tolerates func(tally) error
+}
+
+// tally is what became of some traffic.
+type tally struct {
+	sent, lost int64
+	kinds      map[load.Kind]int64
+	text       string // for people
+}
+
+// survivesUpgrades runs a server with three workers, upgrades it under load, and
+// counts what was lost.
+func survivesUpgrades(t *testing.T, s server) tally {
+	t.Helper()
+	for _, command := range s.needs {
+		if _, err := exec.LookPath(command); err != nil {
+			t.Skipf("%s is not installed; make test installs it, as root on Debian", command)
+		}
+	}
+	t.Parallel()
+	s.complete()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	d := startDaemon(ctx, t, s)
+	d.waitReady(ctx, 3)
+	sent := s.upgradeUnderLoad(ctx, t, d)
+	d.waitReady(ctx, 3)
+	if body, err := s.ask(ctx, d.addr); err != nil || !strings.Contains(body, s.newest) {
+		t.Errorf("want an answer of the last generation (%s), got %q, %v", s.newest, body, err)
+	}
+	d.stop()
+	t.Logf("%d upgrades, %d lost of %d; %s", upgrades, sent.lost, sent.sent, sent.text)
+	if sent.sent < pause*upgrades {
+		t.Errorf("%d requests are no load", sent.sent)
+	}
+	if err := s.tolerates(sent); err != nil {
+		t.Errorf("%v: %s", err, sent.text)
+	}
+	return sent
+}
+
+func (s *server) complete() {
+	if s.bind == "" {
+		s.bind = "127.0.0.1:0,r"
+	}
+	if s.traffic == nil {
+		s.traffic, s.ask = webTraffic, webAsk
+	}
+	if s.newest == "" {
+		s.newest = fmt.Sprintf("generation=%d", upgrades+1)
+	}
+	if s.tolerates == nil {
+		s.tolerates = func(got tally) error {
+			if got.lost != 0 {
+				return fmt.Errorf("%d of %d requests were lost", got.lost, got.sent)
+			}
+			return nil
+		}
+	}
+}
+
+func (s *server) upgradeUnderLoad(ctx context.Context, t *testing.T, d *daemon) (sent tally) {
+	var answers atomic.Int64
+	loading, unload := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		var err error
+		if sent, err = s.traffic(loading, d.addr, func() { answers.Add(1) }); err != nil {
+			t.Error(err)
+		}
+	})
+	defer wg.Wait()
+	defer unload()
+	var spent time.Duration
+	for i := range upgrades {
+		mode := client.Smooth
+		if i%2 == 1 {
+			mode = client.Fleet
+		}
+		want := answers.Load() + pause
+		d.eventually(ctx, "answers between two upgrades", func() (bool, string) {
+			return answers.Load() >= want, fmt.Sprintf("%d too few", want-answers.Load())
+		})
+		begun := time.Now()
+		if outcome, err := d.client.Upgrade(ctx, mode, nil); err != nil {
+			t.Fatalf("upgrade %d: %v, %+v", i+1, err, outcome)
+		}
+		spent += time.Since(begun)
+	}
+	t.Logf("an upgrade took %v on average", (spent / upgrades).Round(time.Millisecond))
+	// What was asked to end last may still lose something.
+	d.waitReady(ctx, 3)
+	return
+}
+
+// webTraffic keeps six clients busy with what is answered at once, and two with
+// what is not, so that each worker has a request under way when it is retired.
+func webTraffic(ctx context.Context, addr string, answered func()) (tally, error) {
+	count := func([]byte) { answered() }
+	kinds := []load.Options{
+		{Addr: addr, Conns: 6, NewFraction: 0.5, Rate: 300, OnAnswer: count},
+		{Addr: addr, Conns: 2, NewFraction: 0.5, Rate: 20, Path: "/slow?for=50ms", OnAnswer: count},
+	}
+	results, errs := make([]load.Result, len(kinds)), make([]error, len(kinds))
+	var wg sync.WaitGroup
+	for i, opts := range kinds {
+		wg.Go(func() { results[i], errs[i] = load.Run(ctx, opts) })
+	}
+	wg.Wait()
+	all := tally{kinds: make(map[load.Kind]int64)}
+	var texts []string
+	for _, r := range results {
+		all.sent += r.Requests
+		all.lost += r.Lost
+		for kind, n := range r.Kinds {
+			all.kinds[kind] += n
+		}
+		texts = append(texts, r.String())
+	}
+	all.text = strings.Join(texts, "; ")
+	return all, errors.Join(errs...)
+}
+
+func webAsk(ctx context.Context, addr string) (body string, err error) {
+	r, err := load.Run(ctx, load.Options{
+		Addr: addr, Total: 1, NewFraction: 1,
+		OnAnswer: func(b []byte) { body = string(b) },
+	})
+	if err == nil && r.Lost != 0 {
+		err = errors.New(r.String())
+	}
+	return body, err
+}
