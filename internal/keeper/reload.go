@@ -147,6 +147,14 @@ func (k *keeper) dismiss(pid int, after time.Duration) {
 	k.former[pid] = k.sys.now() + after
 }
 
+// dropFormer leaves no master behind that has not ended yet: a stopped one never
+// would.
+func (k *keeper) dropFormer() {
+	for pid := range k.former {
+		_ = k.sys.kill(pid, syscall.SIGKILL, false)
+	}
+}
+
 // reapFormer ends a reload for good: nothing is left of the master that it
 // replaced, or that failed to be the next.
 func (k *keeper) reapFormer(pid int) {

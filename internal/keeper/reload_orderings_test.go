@@ -3,10 +3,14 @@
 package keeper
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/link"
@@ -81,4 +85,31 @@ func TestControlSocketBoundAnewDuringAReload(t *testing.T) {
 	k.theirs = h.conn
 	wantTold(t, k, "Lead {}", "Listener {}",
 		`Exited {"serial":1,"pid":102,"code":0,"signal":0,"core":false,"at":1000000000}`)
+}
+
+func TestNoMasterIsLeftBehind(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	old := k.master.pid
+	h := k.standsStill()
+	h.hello()
+	h.says(&link.Live{})
+	k.theirs = h.conn
+	k.send(&link.Exit{Reason: "done"}) // and the old one may be stopped
+	k.sys.did = nil
+	k.dropFormer()
+	wantDid(t, k, fmt.Sprintf("kill pid %d 9", old))
+}
+
+// What lies where the binary was may be anything; opening it must not block the
+// thread that starts workers.
+func TestBinaryIsAFIFO(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := startHeld(realSystem{}, process{path: path, argv: []string{"p"}})
+	if err == nil {
+		t.Error("a FIFO was executed")
+	}
 }

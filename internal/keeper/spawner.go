@@ -114,7 +114,7 @@ func start(sys system, j job) (pid, channel int, err error) {
 // startHeld starts a process from a binary that it holds open, so that the very
 // same can be started again when the disk holds another.
 func startHeld(sys system, p process) (int, *os.File, error) {
-	binary, err := os.Open(p.path)
+	binary, err := platform.OpenBinary(p.path)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -105,6 +105,7 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 	}
 	code, reason := k.run()
 	k.dropLook()
+	k.dropFormer()
 	bind.CloseAll(k.sockets)
 	k.control.Close()
 	if cfg.PidFile != "" {

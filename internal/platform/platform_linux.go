@@ -18,6 +18,12 @@ import (
 // by now, proc(5). In the child that executes it, it still means ours.
 const OwnProgram = "/proc/self/exe"
 
+// OpenBinary opens a file to be executed by its HeldPath. It need not be
+// readable, and may be anything: nothing of it is touched, open(2).
+func OpenBinary(path string) (*os.File, error) {
+	return os.OpenFile(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+}
+
 // HeldPath is by what name an open binary is executed: proc(5). Its own name may
 // stand for another file by now. It works for a binary, not for a script, whose
 // interpreter would find the descriptor closed.
