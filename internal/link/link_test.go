@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // samples has one of every message, with all that it can hold.
 func samples() []Message {
 	exit := &Exited{Serial: 4, PID: 3, Code: 1, Signal: 11, Core: true, At: 5}
-	launch := Launch{1, "p", []string{"a"}, "d", 2, time.Unix(3, 4).UTC()}
+	launch := Launch{1, "p", "d", 2, time.Unix(3, 4).UTC()}
 	bytes := [][]byte{[]byte("a\xff")}
 	return []Message{
 		&Hello{

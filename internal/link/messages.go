@@ -52,11 +52,11 @@ type Hello struct {
 	Launches   []Launch        `json:"launches"`           // by generation
 }
 
-// Launch is what the workers of one generation are started from.
+// Launch is what the workers of one generation are started from. Its arguments are
+// those of our own command line, the only ones that a look may come to.
 type Launch struct {
 	Generation int       `json:"generation"`
-	Program    string    `json:"program"`   // path of the file, symbolic links followed
-	Arguments  []string  `json:"arguments"` // with the program's name as given; for people
+	Program    string    `json:"program"` // path of the file, symbolic links followed
 	Directory  string    `json:"directory"`
 	Variables  int       `json:"variables"` // how many the environment has
 	At         time.Time `json:"at"`        // wall clock

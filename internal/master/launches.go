@@ -56,7 +56,7 @@ func (l *loop) generations() []wire.Generation {
 	list := []wire.Generation{}
 	for _, o := range l.launches {
 		list = append(list, wire.Generation{
-			Generation: o.Generation, Program: o.Program, Arguments: o.Arguments,
+			Generation: o.Generation, Program: o.Program, Arguments: l.cfg.Program,
 			Directory: o.Directory, Variables: o.Variables, LookedAt: o.At.UTC(),
 		})
 	}

@@ -43,7 +43,7 @@ func midUpgrade(t *testing.T) told {
 	o := told{Hello: link.Hello{
 		Version: link.Version, Software: "0.1.0", KeeperPID: 10, Masters: 1, NextSerial: 5,
 		Settings: json.RawMessage(`{"number":"3","verbosity":"debug"}`),
-		Launches: []link.Launch{{Generation: 1, Program: "/bin/true", Arguments: []string{"true"}, Directory: "/"}},
+		Launches: []link.Launch{{Generation: 1, Program: "/bin/true", Directory: "/"}},
 	}}
 	o.Hello.Config, _ = json.Marshal(cfg)
 	p := pool.New(settingsOf(cfg), 2, 1)
