@@ -112,3 +112,6 @@ func (s Spec) family(f Family) Family {
 
 // Abstract tells whether a UNIX socket has a name that is no path, unix(7).
 func (s Spec) Abstract() bool { return s.Path != "" && s.Path[0] == '@' }
+
+// HasPort tells whether Host and Port are what is asked for.
+func (s Spec) HasPort() bool { return s.Kind == TCP || s.Kind == UDP }

@@ -159,7 +159,7 @@ func (s Spec) Clashes(other Spec) error {
 		return nil
 	case s.Kind == Systemd && s.From != other.From:
 		return usagef("systemd takes all that there is, and systemd:%s some of it again; give one of them", s.From+other.From)
-	case (s.Kind == TCP || s.Kind == UDP) && (s.Port != other.Port || s.Port == 0):
+	case s.HasPort() && (s.Port != other.Port || s.Port == 0):
 		return nil
 	}
 	return usagef("%s is given twice; workers share one socket, so one -b is enough", other)

@@ -203,6 +203,44 @@ func TestUnixAllOrNone(t *testing.T) {
 	}
 }
 
+// TestUnixAtTheSameTime: of many who find one stale socket just one gets its
+// place, and nobody removes what another has bound and does not serve yet.
+func TestUnixAtTheSameTime(t *testing.T) {
+	path := inDir(t, "a.sock")
+	spec := mustParse(t, "unix:"+path)
+	for range 20 {
+		stale(t, path)
+		got, errs := make(chan *Socket, 8), make(chan error, 8)
+		for range 8 {
+			go func() {
+				s, err := Open(spec, AnyFamily, 0)
+				got <- s
+				errs <- err
+			}()
+		}
+		var winner *Socket
+		for range 8 {
+			if err := <-errs; err != nil && !errors.Is(err, claim.ErrServed) {
+				t.Error(err)
+			}
+			if s := <-got; s != nil && winner != nil {
+				t.Fatal("two have bound the same path")
+			} else if s != nil {
+				winner = s
+			}
+		}
+		if winner == nil {
+			t.Fatal("nobody has bound the path")
+		}
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatalf("the one who has it is not reached: %v", err)
+		}
+		c.Close()
+		winner.Close()
+	}
+}
+
 func FuzzParseUnix(f *testing.F) {
 	f.Add("ffff9d: 00000002 00000000 00010000 0001 01 31337 /run/a b.sock", "/run/a b.sock")
 	f.Add("ffff9d: 00000003 00000000 00000000 0001 03 31337", "")

@@ -122,7 +122,7 @@ func signalWord(sig syscall.Signal) string {
 }
 
 // einhornBinds are what was given with -b, taken apart as einhorn does: address,
-// port and flags.
+// port and flags. What has no port is not einhorn's, and stays whole.
 func (l *loop) einhornBinds() []any {
 	list := []any{}
 	for _, s := range l.cfg.Binds {
@@ -132,6 +132,10 @@ func (l *loop) einhornBinds() []any {
 		}
 		if s.NonBlock {
 			flags = append(flags, "n")
+		}
+		if !s.HasPort() {
+			list = append(list, []any{s.String(), nil, flags})
+			continue
 		}
 		list = append(list, []any{s.Host, s.Port, flags})
 	}
@@ -143,7 +147,7 @@ func (l *loop) einhornPorts() []any {
 	list := []any{}
 	for _, s := range l.hello.Sockets {
 		port, err := strconv.Atoi(s.Address[strings.LastIndexByte(s.Address, ':')+1:])
-		if err != nil {
+		if err != nil || strings.HasPrefix(s.Network, "unix") {
 			list = append(list, nil)
 			continue
 		}
