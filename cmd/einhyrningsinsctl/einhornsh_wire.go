@@ -76,7 +76,7 @@ type einhornReply struct {
 // errNotEinhorn is about an answer that our master would not give. Its YAML is
 // a small part of all there is (docs/protocol.md), so that reading it takes no
 // library.
-var errNotEinhorn = errors.New("cannot read the answer: is this an einhyrningsins?")
+var errNotEinhorn = errors.New("cannot read the answer: it is not an einhyrningsins' own; what runs in Ruby is driven by the einhornsh that came with it, or by signals, as in kill -INT PID")
 
 // parseEinhornReply reads one line, its newline removed: a map with an entry a
 // line, in which texts are in double quotes.
