@@ -13,6 +13,7 @@ import (
 
 	"einhyrningsins/internal/keeper"
 	"einhyrningsins/internal/look"
+	"einhyrningsins/internal/step"
 )
 
 // Exit statuses, as the manual has them.
@@ -23,6 +24,9 @@ const (
 )
 
 func main() {
+	if os.Args[0] == step.Name {
+		os.Exit(step.Main(os.Args))
+	}
 	takeArgs()
 	if os.Args[0] == keeper.MasterName {
 		os.Exit(runMaster())
@@ -45,6 +49,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	cfg, err := line.parse(args[min(1, len(args)):], os.Environ())
 	if cfg == nil {
 		return line.answer(err, stdout, stderr)
+	}
+	if wrong := cfg.Resolve(); wrong != nil {
+		return line.complain(stderr, wrong)
 	}
 	first, wrong := look.First(cfg)
 	if wrong != nil {

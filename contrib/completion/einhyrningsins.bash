@@ -10,7 +10,7 @@ _einhyrningsins() {
     while ((i < COMP_CWORD)); do
         case ${COMP_WORDS[i]} in
             --) ((i++)); break ;;
-            -n|--number|-c|--command-name|--env|--nice|--chdir|--envdir|--env-file|--drop-env-var|--reexec-as|-b|--bind|--backlog|--ack-mode|--ack-timeout|--upgrade|--max-unacked|--max-upgrade-additional|--upgrade-retries|-r|--retries|--seconds|--graceful-signal|--drain-timeout|--kill-timeout|--signal-timeout|-d|--socket-path|--pidfile|--lockfile|--log-format)
+            -n|--number|-c|--command-name|--env|--nice|--user|--group|--umask|--rlimit|--oom-score-adj|--chdir|--envdir|--env-file|--drop-env-var|--reexec-as|-b|--bind|--backlog|--ack-mode|--ack-timeout|--upgrade|--max-unacked|--max-upgrade-additional|--upgrade-retries|-r|--retries|--seconds|--graceful-signal|--drain-timeout|--kill-timeout|--signal-timeout|-d|--socket-path|--pidfile|--lockfile|--log-format)
                 ((i++))
                 [[ ${COMP_WORDS[i]} == "=" ]] && ((i++))
                 [[ ${COMP_WORDS[i]} == [:=]* ]] && ((i++))
@@ -44,6 +44,11 @@ _einhyrningsins() {
         -c|--command-name) return ;;
         --env) mapfile -t COMPREPLY < <(compgen -W 'einhorn systemd server-starter einhorn,systemd,server-starter' -- "$cur"); return ;;
         --nice) return ;;
+        --user) return ;;
+        --group) return ;;
+        --umask) return ;;
+        --rlimit) return ;;
+        --oom-score-adj) return ;;
         --chdir) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --envdir) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --env-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
@@ -69,7 +74,7 @@ _einhyrningsins() {
         --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '-n --number -c --command-name --env --nice --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind -4 --ipv4-only -6 --ipv6-only --backlog -m --manual --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -k --kill-children-on-exit -d --socket-path --pidfile --lockfile -g --command-socket-as-fd -v --verbose -q --quiet --log-format --syslog --upgrade-check -h --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W '-n --number -c --command-name --env --nice --user --group --umask --rlimit --no-new-privs --oom-score-adj --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind -4 --ipv4-only -6 --ipv6-only --backlog -m --manual --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -k --kill-children-on-exit -d --socket-path --pidfile --lockfile -g --command-socket-as-fd -v --verbose -q --quiet --log-format --syslog --upgrade-check -h --help --version' -- "$cur")
     fi
 }
 complete -o bashdefault -F _einhyrningsins einhyrningsins

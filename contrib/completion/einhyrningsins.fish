@@ -9,7 +9,7 @@ function __einhyrningsins_at_options --description 'No program was given yet'
         switch $words[1]
             case --
                 return 1
-            case -n --number -c --command-name --env --nice --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -d --socket-path --pidfile --lockfile --log-format
+            case -n --number -c --command-name --env --nice --user --group --umask --rlimit --oom-score-adj --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -d --socket-path --pidfile --lockfile --log-format
                 set -e words[1]
             case '-*'
             case '*'
@@ -25,6 +25,12 @@ complete -c einhyrningsins -n __einhyrningsins_at_options -s n -l number -x -d '
 complete -c einhyrningsins -n __einhyrningsins_at_options -s c -l command-name -x -d 'Show this name in ps, for the keeper and its masters'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l env -x -a 'einhorn systemd server-starter einhorn,systemd,server-starter' -d 'Whose variables workers find: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l nice -x -d 'Niceness of keeper and masters, and of workers, from -20 to 19; RENICE_CMD sets them instead of the system call'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l user -x -d 'Run workers as this user (name or number), with its groups; the sockets are bound before'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l group -x -d 'Run workers as this group (name or number)'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l umask -x -d 'What files of workers are not to be open for, in octal digits'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l rlimit -x -d 'Set one of the limits of workers, as prlimit names them; infinity is none (repeatable)'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l no-new-privs -d 'Let no program that workers execute gain privileges, set-user-ID ones included'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l oom-score-adj -x -d 'How readily the kernel ends workers when memory is short, from -1000 to 1000'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l chdir -r -F -d 'Where workers run. Symbolic links are followed anew for each generation'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l envdir -r -F -d 'Read variables from this directory, a file for each (repeatable)'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l env-file -r -F -d 'Read variables from this file, a line for each; with -, it may be missing (repeatable)'
@@ -59,4 +65,4 @@ complete -c einhyrningsins -n __einhyrningsins_at_options -l syslog -d 'Log warn
 complete -c einhyrningsins -n __einhyrningsins_at_options -l upgrade-check -d 'Check the command line and exit'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s h -l help -d 'Print this text and exit'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l version -d 'Print the version and exit'
-complete -c einhyrningsins -x -a '(__fish_complete_subcommand -n -c -b -r -d --number --command-name --env --nice --chdir --envdir --env-file --drop-env-var --reexec-as --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout --socket-path --pidfile --lockfile --log-format)'
+complete -c einhyrningsins -x -a '(__fish_complete_subcommand -n -c -b -r -d --number --command-name --env --nice --user --group --umask --rlimit --oom-score-adj --chdir --envdir --env-file --drop-env-var --reexec-as --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout --socket-path --pidfile --lockfile --log-format)'

@@ -7,6 +7,12 @@ _arguments -s -S : \
     '(-c --command-name)'{-c+,--command-name=}'[Show this name in ps, for the keeper and its masters]:NAME: ' \
     '(--env)'--env='[Whose variables workers find\: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like]:DIALECT\[,DIALECT...\]:(einhorn systemd server-starter einhorn,systemd,server-starter)' \
     '(--nice)'--nice='[Niceness of keeper and masters, and of workers, from -20 to 19; RENICE_CMD sets them instead of the system call]:MASTER\[\:WORKER\[\:RENICE_CMD\]\]: ' \
+    '(--user)'--user='[Run workers as this user (name or number), with its groups; the sockets are bound before]:USER: ' \
+    '(--group)'--group='[Run workers as this group (name or number)]:GROUP: ' \
+    '(--umask)'--umask='[What files of workers are not to be open for, in octal digits]:MASK: ' \
+    '*'--rlimit='[Set one of the limits of workers, as prlimit names them; infinity is none (repeatable)]:NAME=SOFT\[\:HARD\]: ' \
+    '(--no-new-privs)'--no-new-privs'[Let no program that workers execute gain privileges, set-user-ID ones included]' \
+    '(--oom-score-adj)'--oom-score-adj='[How readily the kernel ends workers when memory is short, from -1000 to 1000]:NUMBER: ' \
     '(--chdir)'--chdir='[Where workers run. Symbolic links are followed anew for each generation]:DIR:_files' \
     '*'--envdir='[Read variables from this directory, a file for each (repeatable)]:DIR:_files' \
     '*'--env-file='[Read variables from this file, a line for each; with -, it may be missing (repeatable)]:\[-\]FILE:_files' \

@@ -80,6 +80,10 @@ type Config struct {
 	KillChildren bool // workers get SIGUSR2 when the keeper dies
 	Nice         Nice
 
+	User, Group string // of workers, as given; "": ours
+	Limits      Limits
+	Login       []string // variables that follow from User; see Resolve
+
 	Verbose   bool
 	Quiet     bool
 	LogFormat string // "text" or "json"

@@ -23,6 +23,7 @@ func FuzzParse(f *testing.F) {
 		"--ack-mode manual --ack-timeout 0.1 p", "--no-such p", "-= p", "--= p", "-b [fe80::1%x]:1,n p", "-b unix:a,mode=6 -b udp::1,name=b -b fd:3 -b systemd:c p", "-q -d x --pidfile y p",
 		"-m=false p", "--chdir . --envdir e --env-file -f --reexec-as 'a\\'b\"c --lockfile l -c n -gk --nice 1::r --signal-timeout 3 p",
 		"--upgrade-check p", "-s 1 p", "--max-unacked 1 --max-upgrade-additional 9 --upgrade fleet --backlog 1 --log-format json --syslog p",
+		"--user u --group 7 --umask 7 --rlimit as=1 --rlimit core=1:infinity --no-new-privs --oom-score-adj -5 p", "--rlimit x --umask 9 p",
 		"--env systemd,einhorn,systemd -b :1 p {fd:0}{index}", "--env= p", "-g --env server-starter p", "p {fd:0}", "{fd:0} {{fd:0}} {fd:}",
 	} {
 		f.Add(strings.ReplaceAll(s, " ", "\n"))
@@ -97,6 +98,7 @@ func ownLine(c *Config) []string {
 		"--retries="+map[bool]string{true: "forever", false: strconv.Itoa(c.Retries)}[c.Retries == Forever],
 		"--upgrade="+map[bool]string{true: "fleet", false: "smooth"}[c.UpgradeFleet],
 		"--ipv4-only="+strconv.FormatBool(c.Family == bind.IPv4Only), "--ipv6-only="+strconv.FormatBool(c.Family == bind.IPv6Only))
+	line = append(line, limitsLine(c)...)
 	if c.SignalTimeout == 0 {
 		line = append(line, "--drain-timeout="+c.DrainTimeout.String(), "--kill-timeout="+c.KillTimeout.String())
 	}
@@ -108,6 +110,21 @@ func ownLine(c *Config) []string {
 		line = append(line, map[bool]string{true: "--envdir=", false: "--env-file="}[source.Dir]+dash+source.Path)
 	}
 	return finishLine(c, line)
+}
+
+func limitsLine(c *Config) []string {
+	line := []string{"--no-new-privs=" + strconv.FormatBool(c.Limits.NoNewPrivs)}
+	for name, text := range map[string]string{
+		"user": c.User, "group": c.Group, "umask": optional(c.Limits.Umask, "%o"), "oom-score-adj": optional(c.Limits.OOMScoreAdj, "%d"),
+	} {
+		if text != "" {
+			line = append(line, "--"+name+"="+text)
+		}
+	}
+	for _, r := range c.Limits.Rlimits {
+		line = append(line, "--rlimit="+r.String())
+	}
+	return line
 }
 
 func einhornLine(c *Config) []string {

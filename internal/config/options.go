@@ -46,7 +46,7 @@ func (o Option) DefaultText() string {
 func Options() []Option {
 	var all []Option
 	for _, group := range [][]Option{
-		workerOptions(), worldOptions(), socketOptions(), readyOptions(), upgradeOptions(), stopOptions(), controlOptions(), helpOptions(),
+		workerOptions(), limitOptions(), worldOptions(), socketOptions(), readyOptions(), upgradeOptions(), stopOptions(), controlOptions(), helpOptions(),
 	} {
 		all = append(all, group...)
 	}

@@ -35,7 +35,7 @@ func (k *keeper) stopAlone() {
 
 // aloneProgress ends a stop without a master when no worker is left.
 func (k *keeper) aloneProgress() {
-	if k.alone == nil || k.ending != nil || len(k.table.byPID) > 0 || k.spawner.busy() {
+	if k.alone == nil || k.ending != nil || len(k.table.byPID)+len(k.table.steps) > 0 || k.spawner.busy() {
 		return
 	}
 	k.killMaster("the keeper stops alone")

@@ -42,9 +42,11 @@ func isOpen(fd int) bool {
 func TestWorkerGetsItsOwnConnection(t *testing.T) {
 	sys := &startSystem{}
 	j := job{serial: 1, channel: true, process: process{files: []uintptr{0, 1, 2}}}
-	pid, ours, err := start(sys, j)
-	if err != nil || pid != 42 || len(sys.files) != 4 || len(j.process.files) != 3 {
-		t.Fatalf("got %d, %v; files %v of %v", pid, err, sys.files, j.process.files)
+	a := answer{job: j}
+	start(sys, &a)
+	ours, err := a.channel, a.err
+	if err != nil || a.pid != 42 || len(sys.files) != 4 || len(j.process.files) != 3 {
+		t.Fatalf("got %d, %v; files %v of %v", a.pid, err, sys.files, j.process.files)
 	}
 	if isOpen(int(sys.files[3])) {
 		t.Error("the keeper keeps the worker's end")
@@ -66,10 +68,12 @@ func TestWorkerGetsItsOwnConnection(t *testing.T) {
 	unix.Close(ours)
 
 	sys.err = syscall.ENOENT
-	if _, ours, err = start(sys, j); err != syscall.ENOENT || ours != 0 || isOpen(int(sys.files[3])) {
-		t.Errorf("after a failure: %d, %v, files %v", ours, err, sys.files)
+	a = answer{job: j}
+	if start(sys, &a); a.err != syscall.ENOENT || a.channel != 0 || isOpen(int(sys.files[3])) {
+		t.Errorf("after a failure: %d, %v, files %v", a.channel, a.err, sys.files)
 	}
-	if _, ours, err = start(&startSystem{err: errors.New("no")}, job{}); err == nil || ours != 0 {
+	a = answer{}
+	if start(&startSystem{err: errors.New("no")}, &a); a.err == nil || a.channel != 0 {
 		t.Error("a job without a connection got one")
 	}
 }

@@ -44,6 +44,7 @@ func (c *child) endedAt() time.Duration {
 type table struct {
 	bySerial map[uint64]*child
 	byPID    map[int]*child // running ones
+	steps    map[int]*child // those that have not reached their program, by their pids
 	news     []*child       // with something to tell, each at most once
 	ends     []*child       // ended and not forgotten, oldest first
 	gone     int            // forgotten since memory was last given back
@@ -52,7 +53,7 @@ type table struct {
 }
 
 func newTable() table {
-	return table{bySerial: map[uint64]*child{}, byPID: map[int]*child{}, of: map[int]int{}, next: 1}
+	return table{bySerial: map[uint64]*child{}, byPID: map[int]*child{}, steps: map[int]*child{}, of: map[int]int{}, next: 1}
 }
 
 func (t *table) add(c *child) {
@@ -130,9 +131,9 @@ func (k *keeper) reap() {
 			k.heirEnded(k.sys.reap(pid))
 		case k.former[pid] != 0:
 			k.reapFormer(pid)
-		case k.spawner.busy():
-			// It may be the child of the spawn that has not answered yet, whose
-			// spawned must come first. It stays where it is until the answer,
+		case k.spawner.busy(), k.table.steps[pid] != nil:
+			// It may be the child of the spawn that has not answered yet, or of one
+			// of which we don't know how far it got. Spawned must come first. It stays where it is until the answer,
 			// and hides the others from us: look at these one by one.
 			k.reapKnown()
 			return

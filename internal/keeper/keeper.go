@@ -9,7 +9,7 @@
 // table of workers, masters.go starts masters, hello.go tells them what they
 // must know, orders.go carries out what they ask for, reload.go replaces one that
 // lives, looks.go keeps what generations are started from, spawner.go is the
-// thread that forks, channel.go is about the connection that a worker may have
+// thread that forks, steps.go what lies between that and a worker's program, channel.go is about the connection that a worker may have
 // of its own, nice.go about niceness, alone.go stops everything when no master
 // can. system.go is the seam to the operating system.
 //
@@ -56,6 +56,7 @@ type keeper struct {
 
 	table    table
 	spawner  spawner
+	steps    chan stepped
 	master   master
 	heir     *heir                 // the next master, during a reload
 	former   map[int]time.Duration // masters that were replaced and have not ended: pid → when to kill them
@@ -112,6 +113,10 @@ func (k *keeper) run() (int, string) {
 		case a := <-k.spawner.answers:
 			k.answered(a)
 			k.reap()
+		case s := <-k.steps:
+			k.stepEnded(s)
+			k.reap()
+			k.aloneProgress()
 		case in, open := <-k.master.in():
 			if open {
 				k.order(in)

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/platform"
+	"einhyrningsins/internal/step"
 )
 
 // order carries out one message of the master. One that makes no sense can
@@ -95,7 +97,10 @@ func (k *keeper) spawnFailure(serial uint64, err error) *link.SpawnFailed {
 	f := &link.SpawnFailed{Serial: serial, Path: path, At: k.sys.now()}
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
-		f.Errno, f.Shortage = int(errno), isShortage(errno)
+		f.Errno, f.Shortage = int(errno), platform.IsShortage(errno)
+	}
+	if on := (*step.Failure)(nil); errors.As(err, &on) {
+		f.Doing = on.Doing
 	}
 	return f
 }
@@ -118,21 +123,16 @@ func (k *keeper) answered(a answer) {
 		c := k.table.bySerial[a.job.serial]
 		k.table.failed(c, k.spawnFailure(c.Serial, a.err))
 	default:
-		c := k.table.bySerial[a.job.serial]
-		c.channel = a.channel
-		k.table.started(c, a.pid, a.at)
-		k.niceWorker(c)
-		if k.noSpawns {
-			k.signal(c, syscall.SIGKILL, true, link.LevelKill)
-		}
+		k.workerStarted(a)
 	}
 	k.aloneProgress() // it may have waited for just this answer
 }
 
 // stopSpawning is for good: what was ordered and not begun is answered as
-// failed, what is under way is killed when it answers.
+// failed, what is under way is killed, at the latest when it answers.
 func (k *keeper) stopSpawning() {
 	k.noSpawns = true
+	k.killSteps()
 	for _, j := range k.spawner.dropWorkers() {
 		k.table.failed(k.table.bySerial[j.serial], k.spawnFailure(j.serial, syscall.ECANCELED))
 	}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +13,7 @@ import (
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/platform"
+	"einhyrningsins/internal/step"
 )
 
 // job is something that the spawning thread does, in order: start a worker or
@@ -36,6 +36,8 @@ type answer struct {
 	at  time.Duration
 	err error
 
+	report *step.Report // of a worker that has not reached its program yet; nil: it has
+
 	bound   claim.Bound // of a job to renew
 	channel int         // our end of the worker's own connection; 0: it has none
 	binary  *os.File    // of an heir
@@ -47,6 +49,7 @@ type answer struct {
 type spawner struct {
 	queue    []job
 	inFlight int // handed over and not answered: 0 or 1
+	steps    int // workers that have not reached their program
 	jobs     chan job
 	workers  chan job // nil: jobs takes workers, too
 	answers  chan answer
@@ -83,32 +86,36 @@ func (s spawner) serve(sys system, jobs <-chan job) {
 		case j.heir != nil:
 			a.pid, a.binary, a.err = startHeld(sys, j.process)
 		default:
-			a.pid, a.channel, a.err = start(sys, j)
+			start(sys, &a)
 		}
 		a.at = sys.now()
 		s.answers <- a
 	}
 }
 
-// start runs a process, with a connection of its own if the job says so.
-func start(sys system, j job) (pid, channel int, err error) {
-	if !j.channel {
-		pid, err = sys.start(j.process)
-		return pid, 0, err
+// start runs a process, with a connection of its own and by way of a step if the
+// job says so.
+func start(sys system, a *answer) {
+	p := a.job.process
+	if a.job.channel {
+		ours, theirs, err := channelPair()
+		if err != nil {
+			a.err = err
+			return
+		}
+		defer unix.Close(theirs)
+		p.files = append(slices.Clone(p.files), uintptr(theirs))
+		a.channel = ours
 	}
-	ours, theirs, err := channelPair()
-	if err != nil {
-		return 0, 0, err
+	if p.step == nil {
+		a.pid, a.err = sys.start(p)
+	} else {
+		a.pid, a.report, a.err = startStep(sys, p)
 	}
-	defer unix.Close(theirs)
-	p := j.process
-	p.files = append(slices.Clone(p.files), uintptr(theirs))
-	pid, err = sys.start(p)
-	if err != nil {
-		unix.Close(ours)
-		return 0, 0, err
+	if a.err != nil && a.channel != 0 {
+		unix.Close(a.channel)
+		a.channel = 0
 	}
-	return pid, ours, nil
 }
 
 // startHeld starts a process from a binary that it holds open, so that the very
@@ -164,7 +171,7 @@ func (s *spawner) cancel(l *launch.Looking) bool {
 // next returns the channel that takes the next job; nil when there is none to
 // hand over now.
 func (s *spawner) next() (chan<- job, job) {
-	if len(s.queue) == 0 || s.inFlight > 0 {
+	if len(s.queue) == 0 || s.inFlight > 0 || s.queue[0].serial != 0 && s.steps >= maxSteps {
 		return nil, job{}
 	}
 	if j := s.queue[0]; j.serial == 0 || s.workers == nil {
@@ -180,13 +187,3 @@ func (s *spawner) handedOver() {
 
 // busy tells whether a process may exist whose pid we don't know yet.
 func (s *spawner) busy() bool { return s.inFlight > 0 }
-
-// isShortage tells errors that may pass by themselves from those of the
-// program, fork(2) and execve(2).
-func isShortage(errno syscall.Errno) bool {
-	switch errno {
-	case syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ETXTBSY:
-		return true
-	}
-	return false
-}

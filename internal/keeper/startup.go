@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
-	"sync"
 	"syscall"
 	"time"
 
@@ -22,14 +20,12 @@ import (
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
+	"einhyrningsins/internal/step"
 	"einhyrningsins/internal/version"
 )
 
 // exitFailed is the exit status when nothing could be started.
 const exitFailed = 1
-
-// spareThreads are made at the start, beside those that the runtime has then.
-const spareThreads = 4
 
 // handled are the signals that mean something to us. A master ignores them
 // all, so that one sent to both acts once; until it does so it has them
@@ -88,7 +84,7 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 	k := &keeper{
 		cfg: cfg, sys: realSystem{}, log: log.Logger(), setLevel: log.SetLevel,
 		started: time.Now(), table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
-		former: map[int]time.Duration{}, binary: binaryPath(os.Args[0], os.Environ()),
+		steps: make(chan stepped), former: map[int]time.Duration{}, binary: binaryPath(os.Args[0], os.Environ()),
 		events: eventsIn{
 			child: make(chan os.Signal, 1), stop: make(chan os.Signal, 16),
 			other: make(chan os.Signal, 16), ignored: ignored,
@@ -98,7 +94,7 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 		return exitFailed, err
 	}
 	k.niceSelf()
-	reserveThreads()
+	platform.ReserveThreads()
 	var err error
 	if k.spawner, err = newSpawner(k.sys, k.spawnThreadNice()); err != nil {
 		k.log.Warn("cannot set the niceness of workers", "nice", *cfg.Nice.Worker, "error", err)
@@ -106,6 +102,7 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 	code, reason := k.run()
 	k.dropLook()
 	k.dropFormer()
+	k.killSteps()
 	bind.CloseAll(k.sockets)
 	k.control.Close()
 	if cfg.PidFile != "" {
@@ -124,6 +121,9 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 func (k *keeper) prepare(world World) (err error) {
 	if k.cfg.KillChildren && !platform.HasDeathSignal {
 		return errors.New("cannot use --kill-children-on-exit: this system tells no process that its parent died; leave the option out")
+	}
+	if !k.cfg.Limits.None() && !step.Supported {
+		return errors.New("cannot set user, group or limits of workers on this system; leave --user, --group, --umask, --rlimit, --no-new-privs and --oom-score-adj out")
 	}
 	k.devNull, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -169,7 +169,7 @@ func (k *keeper) describe(world World) error {
 	k.contract = childenv.Contract{
 		Dialects: k.cfg.Dialects, SockPath: k.cfg.SocketPath, MasterPID: os.Getpid(), SockFD: k.cfg.SockFD,
 	}
-	k.contract.Dialects.Systemd = false // nobody tells a worker its pid yet
+	k.contract.Dialects.Systemd = k.cfg.Dialects.Systemd && step.Supported
 	k.worker = process{files: []uintptr{k.devNull.Fd(), 1, 2}}
 	if k.cfg.KillChildren {
 		k.worker.orphan = syscall.SIGUSR2 // einhorn's, whatever the graceful signal is
@@ -195,6 +195,7 @@ func (k *keeper) describe(world World) error {
 	if k.words, err = k.cfg.Words(names); err != nil {
 		return err
 	}
+	k.worker.step = k.stepOrders()
 	saw, _ := world.First.Msg.(*link.Saw)
 	if err := launch.Check(saw, world.First.FDs, world.At.Program); err != nil {
 		return err
@@ -206,28 +207,6 @@ func (k *keeper) describe(world World) error {
 	first.Env = k.contract.Base(first.Environ, 1)
 	k.looks = looks{launches: map[int]*launch.Launch{1: first}, at: world.At, limit: lookLimit}
 	return nil
-}
-
-// reserveThreads makes the threads that the runtime may come to need while
-// they can still be had: it ends the process when it cannot make one, and
-// workers may use up what the user or the unit is allowed (RLIMIT_NPROC,
-// TasksMax). Idle threads stay with the runtime. Two processors at least, for
-// an execve(2) that hangs keeps one of them.
-func reserveThreads() {
-	runtime.GOMAXPROCS(2)
-	var there, leave sync.WaitGroup
-	there.Add(spareThreads)
-	leave.Add(1)
-	for range spareThreads {
-		go func() {
-			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			there.Done()
-			leave.Wait()
-		}()
-	}
-	there.Wait()
-	leave.Done()
 }
 
 func (k *keeper) listenToSignals() {

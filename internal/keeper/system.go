@@ -10,6 +10,7 @@ import (
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
+	"einhyrningsins/internal/step"
 )
 
 // system is the one seam between the keeper and the operating system's
@@ -38,6 +39,7 @@ type process struct {
 	files   []uintptr // fd 0 and up
 	blocked []syscall.Signal
 	orphan  syscall.Signal // what it gets when we die; 0: nothing
+	step    *step.Orders   // not nil: what it does before
 }
 
 // realSystem is the real one.

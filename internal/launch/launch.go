@@ -105,6 +105,34 @@ func (p *Place) close() {
 	}
 }
 
+// Held is a place in words, for a process that is given its descriptors.
+type Held struct {
+	Directory []byte `json:"directory"`
+	Path      []byte `json:"path"`
+	Resolved  []byte `json:"resolved"`
+	Script    bool   `json:"script"`
+	Dev       uint64 `json:"dev"`
+	Ino       uint64 `json:"ino"`
+}
+
+// Held returns p in words, and its descriptors: the directory's and the
+// program's.
+func (p *Place) Held() (h Held, dir, file uintptr) {
+	return Held{
+		Directory: []byte(p.directory), Path: []byte(p.path), Resolved: []byte(p.resolved),
+		Script: p.script, Dev: p.dev, Ino: p.ino,
+	}, p.dir.Fd(), p.file.Fd()
+}
+
+// Place makes a place of its words and descriptors.
+func (h Held) Place(dir, file uintptr) *Place {
+	return &Place{
+		dir: os.NewFile(dir, "held"), file: os.NewFile(file, "held"),
+		directory: string(h.Directory), path: string(h.Path), resolved: string(h.Resolved),
+		script: h.Script, dev: h.Dev, ino: h.Ino,
+	}
+}
+
 // Path is the program's for people.
 func (l *Launch) Path() string {
 	if strings.HasPrefix(l.Place.path, "/") {

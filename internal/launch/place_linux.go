@@ -24,19 +24,32 @@ func procFD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 // after the descriptors that we hold were closed, so that of a script has to
 // stay open in the worker, behind its sockets.
 func (p *Place) Enter(attr *syscall.ProcAttr) (path string) {
-	dir, file := int(p.dir.Fd()), int(p.file.Fd())
-	attr.Dir = p.enterDir(dir)
-	if p.is(dir, p.path) {
-		return p.path
-	}
-	if p.is(dir, p.resolved) {
-		return p.resolved
+	file := int(p.file.Fd())
+	if attr.Dir, path = p.Where(); path != "" {
+		return path
 	}
 	if p.script || file <= int(slices.Max(attr.Files))+len(attr.Files)+2 {
 		attr.Files = append(slices.Clone(attr.Files), uintptr(file))
 		return procFD(len(attr.Files) - 1)
 	}
 	return procFD(file)
+}
+
+// Through is by which path a process executes the program's file that holds it
+// open itself. From a script it must not be closed; see Enter.
+func (p *Place) Through() (path string, script bool) { return procFD(int(p.file.Fd())), p.script }
+
+// Where is what Enter does for a process that holds the descriptors itself. The
+// path is "" when only the descriptor leads to the program.
+func (p *Place) Where() (dir, path string) {
+	fd := int(p.dir.Fd())
+	dir = p.enterDir(fd)
+	for _, path := range []string{p.path, p.resolved} {
+		if p.is(fd, path) {
+			return dir, path
+		}
+	}
+	return dir, ""
 }
 
 // enterDir goes through the descriptor, so that a directory that was moved or

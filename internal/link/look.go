@@ -26,6 +26,7 @@ type LookFailed struct {
 type LookAt struct {
 	Program  [][]byte    `json:"program"`   // and its arguments
 	Dir      []byte      `json:"dir"`       // to go to; empty: stay
+	Login    [][]byte    `json:"login"`     // variables to begin with, which the next ones may change
 	Env      []EnvSource `json:"env"`       // to be read, in order
 	Drop     [][]byte    `json:"drop"`      // variables to remove
 	ReexecAs [][]byte    `json:"reexec_as"` // the wrapper's words; none: there is no wrapper

@@ -116,6 +116,7 @@ type SpawnFailed struct {
 	Serial   uint64        `json:"serial"`
 	Errno    int           `json:"errno"`
 	Path     string        `json:"path"`     // of the program
+	Doing    string        `json:"doing"`    // what could not be done; "": execute it
 	Shortage bool          `json:"shortage"` // of processes, memory or files, or the program is being written: may pass by itself
 	At       time.Duration `json:"at"`
 }

@@ -64,6 +64,11 @@ func (e *environment) list() []string {
 // apply reads what is to be read, drops what is to be dropped, and goes to the
 // directory.
 func (e *environment) apply(at *link.LookAt) error {
+	for _, kv := range at.Login {
+		if name, value, ok := strings.Cut(string(kv), "="); ok {
+			e.set(name, value)
+		}
+	}
 	for _, s := range at.Env {
 		err := e.read(s)
 		if err != nil && (!s.Optional || !errors.Is(err, fs.ErrNotExist)) {

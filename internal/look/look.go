@@ -34,7 +34,7 @@ const maxWorld = 8 << 20
 // At says where to look for workers of this configuration; first is for the
 // generation that everything begins with.
 func At(cfg *config.Config, first bool) *link.LookAt {
-	at := &link.LookAt{Dir: []byte(cfg.Dir), Einhorn: cfg.Einhorn, Program: bytesOf(cfg.Program)}
+	at := &link.LookAt{Dir: []byte(cfg.Dir), Einhorn: cfg.Einhorn, Program: bytesOf(cfg.Program), Login: bytesOf(cfg.Login)}
 	for _, s := range cfg.Env {
 		at.Env = append(at.Env, link.EnvSource{Path: []byte(s.Path), Dir: s.Dir, Optional: s.Optional})
 	}

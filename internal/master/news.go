@@ -113,6 +113,8 @@ func spawnFailed(m *link.SpawnFailed) pool.SpawnFailed {
 	errno := syscall.Errno(m.Errno)
 	how := fmt.Sprintf("cannot execute %s: %v", m.Path, errno)
 	switch {
+	case m.Doing != "":
+		how = fmt.Sprintf("cannot %s to start %s: %v", m.Doing, m.Path, errno)
 	case m.Shortage:
 		how = fmt.Sprintf("cannot start %s for now: %v", m.Path, errno)
 	case errno == syscall.ENOENT || errno == syscall.ENOEXEC || errno == syscall.EACCES || errno == syscall.ENOTDIR:

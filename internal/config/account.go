@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package config
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+)
+
+// maxID is the greatest number of a user or group: the one above it stands for
+// none, setresuid(2).
+const maxID = 1<<32 - 2
+
+// Resolve finds out who workers are to be, once and for all: the numbers of
+// --user and --group, and all groups of that user, as initgroups(3) has them. It
+// reads the files passwd(5) and group(5), and nothing else unless this was built
+// with C's library. A user has a HOME and a name then, in Login.
+func (c *Config) Resolve() error {
+	if c.User == "" && c.Group == "" {
+		return nil
+	}
+	as := &RunAs{UID: os.Geteuid(), GID: -1}
+	who := strconv.Itoa(as.UID)
+	if c.User != "" {
+		who = c.User
+	}
+	account, err := lookupUser(who)
+	switch {
+	case account != nil:
+		as.UID, err = strconv.Atoi(account.Uid)
+		if err == nil {
+			as.GID, err = strconv.Atoi(account.Gid)
+		}
+	case c.User != "":
+		var n uint64
+		if n, err = strconv.ParseUint(c.User, 10, 32); err == nil && n <= maxID {
+			as.UID = int(n)
+		} else {
+			err = usagef("there is no such user in /etc/passwd; a number needs none, as in --user 1000 --group 1000")
+		}
+	default:
+		err = nil
+	}
+	if err != nil {
+		return usageWrap(err, "cannot run workers as user %s: %v", show(who), err)
+	}
+	if c.Group != "" {
+		if as.GID, err = lookupGroup(c.Group); err != nil {
+			return usageWrap(err, "cannot run workers as group %s: %v", show(c.Group), err)
+		}
+	}
+	if as.GID < 0 {
+		return usagef("cannot run workers as user %s: there is nothing about it in /etc/passwd, so its group has to be said, as in --user %[1]s --group 1000", show(who))
+	}
+	if as.Groups, err = groupsOf(account, as.GID); err != nil {
+		return fmt.Errorf("cannot find the groups of user %s: %w", show(who), err)
+	}
+	if err := mayBecome(as); err != nil {
+		return fmt.Errorf("cannot run workers as user %d and group %d: %w", as.UID, as.GID, err)
+	}
+	c.Limits.RunAs = as
+	if c.User != "" && account != nil {
+		c.Login = []string{"HOME=" + account.HomeDir, "USER=" + account.Username, "LOGNAME=" + account.Username}
+	}
+	return nil
+}
+
+// lookupUser finds a user by name, or else by number; nil: there is none.
+func lookupUser(who string) (*user.User, error) {
+	account, err := user.Lookup(who)
+	if err != nil {
+		account, err = user.LookupId(who)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return account, nil
+}
+
+func lookupGroup(name string) (int, error) {
+	if group, err := user.LookupGroup(name); err == nil {
+		return strconv.Atoi(group.Gid)
+	}
+	n, err := strconv.ParseUint(name, 10, 32)
+	if err != nil || n > maxID {
+		return 0, usagef("there is no such group in /etc/group; a number needs none, as in --group 1000")
+	}
+	return int(n), nil
+}
+
+// groupsOf begins with the group that counts first.
+func groupsOf(account *user.User, gid int) ([]int, error) {
+	groups := []int{gid}
+	if account == nil {
+		return groups, nil
+	}
+	ids, err := account.GroupIds()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		n, err := strconv.Atoi(id)
+		if err != nil {
+			return nil, err
+		}
+		// The user's own group is not kept where another was chosen for it.
+		if id != account.Gid && !slices.Contains(groups, n) {
+			groups = append(groups, n)
+		}
+	}
+	return groups, nil
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Package step is the last step to a worker: what only the process itself can do
+// that becomes one, between fork(2) and execve(2). It learns its own pid, for
+// LISTEN_PID, and it puts on what would be ours otherwise: user and groups,
+// resource limits, umask and the like.
+//
+// Go can do nothing there but what it has prepared, so the step is this program,
+// started anew from the binary that runs (the keeper's own, whatever the disk
+// holds). step.go is the keeper's side: what is to be started instead of the
+// program, and the pipe on which it hears what became of it. main_linux.go is
+// what that process does, limits_linux.go one part of it.
+//
+// The keeper does not wait for a step: it takes as long as a Go program takes to
+// begin, and another may begin meanwhile. A worker counts as started when the
+// program was executed.
+package step
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/launch"
+)
+
+// Name is argv[0] of a process that takes the step. The words of the program
+// follow, behind one for the orders.
+const Name = "einhyrn-step"
+
+// Orders are what the process is told. It finds the descriptors that are not for
+// the worker behind those that are: the program's file, the directory, and the
+// pipe.
+type Orders struct {
+	Keeper int            `json:"keeper"`           // whose child it is
+	Orphan syscall.Signal `json:"orphan,omitempty"` // what the worker gets when the keeper dies; 0: nothing
+	Limits config.Limits  `json:"limits"`
+	Held   launch.Held    `json:"held"`
+	Files  int            `json:"files"` // descriptors for the worker
+	Env    [][]byte       `json:"env,omitempty"`
+}
+
+// runtimes are variables with which Go's runtime would begin otherwise. They are
+// for the program, so they are put aside for the moment.
+var runtimes = []string{"GODEBUG=", "GOGC=", "GOMEMLIMIT=", "GOMAXPROCS=", "GOTRACEBACK="}
+
+// Process is what is started in place of a worker's program.
+type Process struct {
+	Argv   []string
+	Env    []string
+	Files  []uintptr
+	Report *Report
+	theirs *os.File
+}
+
+// Take says what to start so that it becomes a program at a place, with these
+// arguments, environment and descriptors. The caller starts [platform.OwnProgram]
+// and calls Started, or Report.Close if that fails.
+func Take(o Orders, place *launch.Place, argv, env []string, files []uintptr) (*Process, error) {
+	p := &Process{}
+	var err error
+	if p.Report, p.theirs, err = newReport(); err != nil {
+		return nil, err
+	}
+	held, dir, file := place.Held()
+	o.Held, o.Files = held, len(files)
+	p.Env = make([]string, 0, len(env)+1)
+	for _, kv := range env {
+		if isRuntimes(kv) {
+			o.Env = append(o.Env, []byte(kv))
+		} else {
+			p.Env = append(p.Env, kv)
+		}
+	}
+	p.Env = append(p.Env, "GOTRACEBACK=none")
+	orders, err := json.Marshal(o)
+	if err != nil {
+		p.Started()
+		p.Report.Close()
+		return nil, err
+	}
+	p.Argv = append([]string{Name, string(orders)}, argv...)
+	p.Files = append(append(make([]uintptr, 0, len(files)+3), files...), file, dir, p.theirs.Fd())
+	return p, nil
+}
+
+func isRuntimes(kv string) bool {
+	for _, name := range runtimes {
+		if strings.HasPrefix(kv, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Started closes what belongs to the process.
+func (p *Process) Started() { p.theirs.Close() }
+
+// Report is the keeper's end of the pipe. The other end is closed by a
+// successful execve(2), or by the end of the process.
+type Report struct{ ours *os.File }
+
+// Failure is why there is no worker.
+type Failure struct {
+	Doing string // what could not be done; "": execute the program
+	Errno syscall.Errno
+}
+
+func (f *Failure) Error() string {
+	return fmt.Sprintf("cannot %s: %v", f.Doing, f.Errno)
+}
+
+// Unwrap returns the errno.
+func (f *Failure) Unwrap() error { return f.Errno }
+
+const (
+	executing  = 'x' // goes before the attempt, which ends the report if it succeeds
+	mostReport = 512
+)
+
+// Wait returns when the program was executed, or a [Failure]. A process that has
+// ended before it came to that had too little of something, or was killed by
+// somebody: to try again later is right.
+func (r *Report) Wait() error {
+	text, err := io.ReadAll(io.LimitReader(r.ours, mostReport))
+	r.Close()
+	rest, tried := strings.CutPrefix(string(text), string(executing))
+	switch {
+	case err != nil:
+		return &Failure{Doing: "hear what became of it", Errno: errnoOf(err)}
+	case rest == "" && tried:
+		return nil
+	case rest == "":
+		return &Failure{Doing: "come as far as the program", Errno: syscall.EAGAIN}
+	}
+	number, doing, _ := strings.Cut(rest, " ")
+	n, err := strconv.Atoi(number)
+	if err != nil || n <= 0 {
+		n = int(syscall.EPROTO)
+	}
+	return &Failure{Doing: doing, Errno: syscall.Errno(n)}
+}
+
+// Close ends a report for which nobody waits.
+func (r *Report) Close() { r.ours.Close() }
+
+// text is what Wait reads.
+func (f *Failure) text() []byte {
+	text := fmt.Appendf(nil, "%d %s", int(f.Errno), f.Doing)
+	return text[:min(len(text), mostReport-1)]
+}
+
+// fail is a Failure; nil when there is no error.
+func fail(err error, doing string, args ...any) *Failure {
+	if err == nil {
+		return nil
+	}
+	return &Failure{Doing: fmt.Sprintf(doing, args...), Errno: errnoOf(err)}
+}
+
+func errnoOf(err error) syscall.Errno {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) || errno == 0 {
+		return syscall.EIO
+	}
+	return errno
+}
