@@ -155,3 +155,13 @@ func FuzzParseListener(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseUnix(f *testing.F) {
+	f.Add("ffff9d: 00000002 00000000 00010000 0001 01 31337 /run/a b.sock", "/run/a b.sock")
+	f.Add("ffff9d: 00000003 00000000 00000000 0001 03 31337", "")
+	f.Fuzz(func(t *testing.T, line, path string) {
+		if inode, _, ok := parseUnix(line, path); ok && (inode == 0 || !strings.HasSuffix(line, path)) {
+			t.Fatalf("parseUnix(%q, %q) = %d", line, path, inode)
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,9 @@ import (
 // openUnix makes a stream socket at a path or with an abstract name. What is
 // stale there is replaced, and all else left alone.
 func openUnix(spec Spec, backlog int) (*Socket, error) {
+	if spec.Abstract() && runtime.GOOS != "linux" {
+		return nil, usagef("abstract names are Linux's; write it as in unix:/run/web.sock")
+	}
 	owner, group, err := account(spec)
 	if err != nil {
 		return nil, err
