@@ -67,6 +67,7 @@ type keeper struct {
 	ints     int           // INTs caught since the start
 	stopAt   time.Duration // when the last stop signal was caught; 0: none ever
 	noSpawns bool
+	enough   bool              // no master will want another worker
 	renicing map[int]*renicing // commands under way, by their pids
 
 	alone  *alone   // we stop everything ourselves
@@ -94,6 +95,9 @@ func (k *keeper) run() (int, string) {
 	timer.Stop()
 	k.startMaster()
 	for {
+		if (k.enough || k.noSpawns) && !k.spawner.busy() && len(k.spawner.queue) == 0 {
+			bind.CloseAll(k.sockets) // nobody is to wait in them for workers that are asked to end
+		}
 		k.tell()
 		if code, reason, over := k.over(); over {
 			return code, reason

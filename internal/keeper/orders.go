@@ -82,7 +82,7 @@ func (k *keeper) orderSpawn(m *link.Spawn) {
 		Serial: m.Serial, Generation: m.Generation, Index: m.Index, OrderedAt: k.sys.now(),
 	}}
 	k.table.add(c)
-	if k.noSpawns {
+	if k.noSpawns || k.enough {
 		k.table.failed(c, k.spawnFailure(c.Serial, syscall.ECANCELED))
 		return
 	}
@@ -187,6 +187,7 @@ func (k *keeper) orderSave(m *link.Save) {
 	if m.Serial == 0 {
 		k.saved = m.Data
 		k.keepGenerations(m.Generations)
+		k.enough = k.enough || m.Last
 		return
 	}
 	if c := k.table.bySerial[m.Serial]; c != nil {

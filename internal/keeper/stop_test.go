@@ -156,3 +156,18 @@ func TestNoDeadlineIsLeftBehind(t *testing.T) {
 		t.Errorf("alone is %+v, want a stop that has come to KILL", k.alone)
 	}
 }
+
+// TestNoSpawnAfterTheLast: the sockets that it would need may be closed by then.
+func TestNoSpawnAfterTheLast(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.send(&link.Save{Data: []byte(`{}`), Last: true})
+	k.send(&link.Save{Data: []byte(`{}`)}) // it stays so
+	k.send(&link.Spawn{Serial: 1, Generation: 1})
+	if _, j := k.spawner.next(); j.serial != 0 {
+		t.Errorf("worker %d is to be started", j.serial)
+	}
+	if c := k.table.bySerial[1]; c == nil || c.Failed == nil || syscall.Errno(c.Failed.Errno) != syscall.ECANCELED {
+		t.Errorf("the order is not answered as given up: %+v", c)
+	}
+}

@@ -34,7 +34,7 @@ func samples() []Message {
 		&Child{Serial: 1, Generation: 2, Index: 3, PID: 4, OrderedAt: 5, StartedAt: 6, ReadyAt: 7, Level: LevelTerm, SignalAt: 8, LastSignal: 9, Saved: []byte(`{}`), Exit: exit, Channel: true},
 		&Begin{}, &Spawned{1, 2, 3}, &SpawnFailed{1, 2, "p", "d", true, 3}, exit, &Signalled{1, 2}, &Done{3}, &Listener{},
 		&Live{}, &Spawn{1, 2, 3}, &Signal{1, 2, 3, true, LevelKill}, &Forget{1, 2, 3},
-		&Save{Serial: 1, ReadyAt: 2, Data: []byte(`{}`), Signals: map[int]int{15: 1}, Generations: []int{1}}, &Renew{}, &Exit{1, "r"},
+		&Save{Serial: 1, ReadyAt: 2, Data: []byte(`{}`), Signals: map[int]int{15: 1}, Generations: []int{1}, Last: true}, &Renew{}, &Exit{1, "r"},
 		&Lead{}, &Channel{1}, &Greet{1, 2, "s"}, &Settings{[]byte(`{}`), 4},
 		&Reload{}, &Quiesce{}, &Quiesced{"f"}, &ReloadFailed{"r"}, &Client{[]byte(`{}`)}, &Luggage{[]byte(`{}`)}, &Handed{},
 		&Look{1}, &Looked{launch}, &LookFailed{1, "r"}, &Blind{"r"},

@@ -204,6 +204,8 @@ type Save struct {
 	// Generations of which workers may still be spawned, with the pool's state;
 	// nil: all. What others were started from may be forgotten.
 	Generations []int `json:"generations,omitempty"`
+	// No worker is spawned any more, so that the sockets can be closed.
+	Last bool `json:"last,omitempty"`
 }
 
 // Settings keeps what was changed while running. Data is opaque to the keeper;

@@ -54,6 +54,7 @@ func (l *loop) save(s pool.Save) {
 	} else {
 		m.Signals, l.caught = l.caught, map[int]int{}
 		m.Generations, l.kept = s.Generations, s.Generations
+		m.Last = s.State.Stop.Level > 0
 	}
 	data, err := json.Marshal(v)
 	if err != nil {
