@@ -32,7 +32,7 @@ COMPLETED  = $(PROGRAMS) einhorn
 # Without cgo the programs need no C library, and run wherever the kernel does.
 BUILDFLAGS = -trimpath -ldflags '-s -w -X einhyrningsins/internal/version.Version=$(VERSION)'
 # What the tests run beside the programs themselves.
-NEEDED     = gcc bash zsh fish mandoc python3 ruby php perl systemd-socket-activate gunicorn
+NEEDED     = gcc bash zsh fish mandoc python3 ruby php perl systemd-socket-activate gunicorn node
 
 .PHONY: all build demo test check bench fuzz completion install uninstall clean
 
@@ -76,6 +76,7 @@ install: build
 	done
 	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE LICENSES.md docs/protocol.md docs/from-einhorn.md $(docdir)
 	$(INSTALL) -m 644 contrib/systemd/einhyrningsins.service contrib/systemd/README.md $(docdir)/examples
+	$(INSTALL) -m 644 worker/python/worker.py worker/ruby/worker.rb worker/js/worker.js $(docdir)/examples
 	scripts/licenses $(docdir)/licenses
 
 uninstall:

@@ -27,6 +27,13 @@ import (
 // goBinary is built by TestMain.
 var goBinary string
 
+// interpreted are the examples in other languages.
+var interpreted = map[string][2]string{
+	"node":   {"node", "node-http/server.js"},
+	"python": {"python3", "python-http/server.py"},
+	"ruby":   {"ruby", "ruby-http/server.rb"},
+}
+
 // commands are the examples, as they are started.
 var commands = map[string][]string{}
 
@@ -45,20 +52,22 @@ func TestMain(m *testing.M) {
 		}
 	}
 	commands["go"] = []string{goBinary, "-build", "x"}
-	if python, err := exec.LookPath("python3"); err == nil {
-		commands["python"] = []string{python, "python-http/server.py", "--build", "x"}
+	for name, words := range interpreted {
+		if program, err := exec.LookPath(words[0]); err == nil {
+			commands[name] = []string{program, words[1], "--build", "x"}
+		}
 	}
 	status := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(status)
 }
 
-// each runs a test for every example. There may be no Python.
+// each runs a test for every example. There may be no Python, for example.
 func each(t *testing.T, test func(t *testing.T, f *fleet.Fleet)) {
-	for _, name := range []string{"go", "python"} {
+	for _, name := range []string{"go", "node", "python", "ruby"} {
 		t.Run(name, func(t *testing.T) {
 			if commands[name] == nil {
-				t.Skip("python3 is not installed")
+				t.Skip(interpreted[name][0] + " is not installed")
 			}
 			t.Parallel()
 			f, err := fleet.New(commands[name], os.Environ())
@@ -185,16 +194,18 @@ func TestSlowRequestIsFinished(t *testing.T) {
 	}
 }
 
-func TestPythonSaysWhatIsMissing(t *testing.T) {
-	if commands["python"] == nil {
-		t.Skip("python3 is not installed")
-	}
-	for env, want := range map[string]string{"X=": "EINHORN_FD_0 is not set", "EINHORN_FD_0=0": "cannot use EINHORN_FD_0=0"} {
-		cmd := exec.Command(commands["python"][0], commands["python"][1:]...)
-		cmd.Env = append(os.Environ(), env)
-		out, err := cmd.CombinedOutput()
-		if err == nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "Traceback") {
-			t.Errorf("%s: want %q, got %v, %s", env, want, err, out)
+func TestExamplesSayWhatIsMissing(t *testing.T) {
+	for name, words := range interpreted {
+		if commands[name] == nil {
+			t.Skip(words[0] + " is not installed")
+		}
+		for env, want := range map[string]string{"X=": "EINHORN_FD_0 is not set", "EINHORN_FD_COUNT=1 EINHORN_FD_0=0": "cannot use EINHORN_FD_0=0"} {
+			cmd := exec.Command(commands[name][0], commands[name][1:]...)
+			cmd.Env = append(os.Environ(), strings.Fields(env)...)
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), want) || strings.Count(string(out), "\n") != 1 {
+				t.Errorf("%s, %s: want %q alone, got %v, %s", name, env, want, err, out)
+			}
 		}
 	}
 }

@@ -145,6 +145,11 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 func setup(t *testing.T, env *testscript.Env) error {
 	env.Setenv("PATH", binaries+string(filepath.ListSeparator)+env.Getenv("PATH"))
 	env.Setenv("BIN", binaries)
+	root, err := filepath.Abs("..")
+	if err != nil {
+		return err
+	}
+	env.Setenv("ROOT", root)
 	env.Setenv("GORACE", os.Getenv("GORACE"))
 	env.Setenv("HOME", env.WorkDir)
 	// Workers of other users must be able to reach the control socket.

@@ -210,5 +210,5 @@ func TestWords(t *testing.T) {
 
 func isText(path string) bool {
 	return strings.HasSuffix(path, ".md") || strings.HasSuffix(path, ".1") || strings.HasSuffix(path, ".txtar") ||
-		strings.HasSuffix(path, ".py") || strings.HasPrefix(path, "scripts/") || path == "Makefile" || path == ".ci/run"
+		strings.HasSuffix(path, ".py") || strings.HasSuffix(path, ".rb") || strings.HasSuffix(path, ".js") || strings.HasPrefix(path, "scripts/") || path == "Makefile" || path == ".ci/run"
 }
