@@ -80,11 +80,11 @@ def index() -> Optional[int]:
 def sockets(*addresses: str) -> List[socket.socket]:
     """The sockets that this process was started with, in their order.
 
-    They listen already, those for datagrams are bound.
-    They are looked for as einhorn passes them (EINHORN_FD_0 …), then systemd
-    (LISTEN_FDS), then Server::Starter (SERVER_STARTER_PORT). When there are none,
-    addresses are bound instead: "HOST:PORT" or "[IPV6]:PORT". ValueError tells which
-    variable is wrong, or that there is neither socket nor address.
+    They listen already; those for datagrams are bound. They are looked for as
+    einhorn passes them (EINHORN_FD_0 …), then systemd (LISTEN_FDS), then
+    Server::Starter (SERVER_STARTER_PORT). When there are none, addresses are bound
+    instead: "HOST:PORT" or "[IPV6]:PORT". ValueError tells which variable is wrong,
+    or that there is neither socket nor address.
     """
     found = _inherited(os.environ)
     # Look at all before one is touched: with variables left over from another
