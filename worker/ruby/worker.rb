@@ -417,6 +417,8 @@ module Worker
     attr_writer :worker_stop
 
     def run(sock)
+      # It writes head and body apart: the second would wait for the first's receipt.
+      sock.to_io.setsockopt(:TCP, :NODELAY, 1) if sock.to_io.is_a?(TCPSocket)
       Thread.current[:worker_turns] = Turns.new(sock.to_io, @worker_stop)
       catch(:worker_done) { super }
     end
