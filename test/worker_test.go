@@ -4,6 +4,7 @@ package test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -202,12 +203,23 @@ func writeACK(pid int) error {
 }
 
 // sayMain sends lines to the control socket as another user, and prints what
-// comes back: tsay UID SOCKET LINE…
+// comes back: tsay UID[:GID] SOCKET LINE…
 func sayMain(args []string) int {
-	var uid int
-	if _, err := fmt.Sscan(args[0], &uid); err != nil || len(args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: tsay UID SOCKET LINE...")
+	var uid, gid int
+	user, group, grouped := strings.Cut(args[0], ":")
+	_, err := fmt.Sscan(user, &uid)
+	if grouped && err == nil {
+		_, err = fmt.Sscan(group, &gid)
+	}
+	if err != nil || len(args) < 3 {
+		fmt.Fprintln(os.Stderr, "usage: tsay UID[:GID] SOCKET LINE...")
 		return 2
+	}
+	if grouped {
+		if err := errors.Join(syscall.Setgroups([]int{gid}), syscall.Setgid(gid)); err != nil {
+			fmt.Fprintln(os.Stderr, "tsay:", err)
+			return 1
+		}
 	}
 	if uid != os.Getuid() {
 		if err := syscall.Setuid(uid); err != nil {

@@ -26,6 +26,7 @@ type ControlSocket struct {
 	path     string
 	lockPath string
 	lock     *os.File
+	group    int  // that may connect, too; -1: nobody may but who we are
 	orphaned bool // the keeper that was here before died, and its master may be dying
 	Bound
 }
@@ -60,18 +61,22 @@ func Lock(path, lockPath string) (*ControlSocket, DeadKeeper, error) {
 	if lockPath == "" {
 		lockPath = path + ".lock"
 	}
-	c := &ControlSocket{path: path, lockPath: lockPath, Bound: Bound{fd: -1}}
+	c := &ControlSocket{path: path, lockPath: lockPath, group: -1, Bound: Bound{fd: -1}}
 	dead, err := c.takeLock()
 	c.orphaned = dead.pid != 0
 	return c, dead, err
 }
+
+// ShareWith lets a group connect: workers that are not who we are, and what they
+// may do there is little. It comes before Open.
+func (c *ControlSocket) ShareWith(group int) { c.group = group }
 
 // Open binds the path. A socket on which somebody answers is refused, a stale
 // one replaced, anything else left alone.
 func (c *ControlSocket) Open() error {
 	err := c.clear()
 	if err == nil {
-		c.Bound, err = bindControl(c.path)
+		c.Bound, err = bindControl(c.path, c.group)
 	}
 	if err != nil {
 		return err
@@ -213,9 +218,10 @@ func connectTo(path string, wait time.Duration) error {
 }
 
 // bindControl makes a listener at the path, which is never open to others: the
-// mode is set before the name exists. It sets the umask for the moment, so no
-// process may be started meanwhile.
-func bindControl(path string) (Bound, error) {
+// mode is set before the name exists, and the group is given it before it may do
+// anything there. It sets the umask for the moment, so no process may be started
+// meanwhile.
+func bindControl(path string, group int) (Bound, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return Bound{}, fmt.Errorf("cannot make control socket: %w", err)
@@ -225,12 +231,17 @@ func bindControl(path string) (Bound, error) {
 	old := unix.Umask(0o177)
 	err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
 	unix.Umask(old)
-	if err == nil {
-		err = unix.Listen(fd, unix.SOMAXCONN)
-	}
 	var at inode
 	if err == nil {
 		at, err = inodeOf(path)
+	}
+	if p := (&Path{path, at}); err == nil && group >= 0 {
+		if err = p.give(0o660, -1, group); err != nil {
+			p.Remove()
+		}
+	}
+	if err == nil {
+		err = unix.Listen(fd, unix.SOMAXCONN)
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -240,12 +251,12 @@ func bindControl(path string) (Bound, error) {
 }
 
 // Rebind binds the path anew if it is still missing; otherwise the
-// listener's fd is -1.
-func Rebind(path string) (Bound, error) {
-	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+// listener's fd is -1. What is bound now stays until Replace.
+func (c *ControlSocket) Rebind() (Bound, error) {
+	if _, err := os.Lstat(c.path); !errors.Is(err, os.ErrNotExist) {
 		return Bound{fd: -1}, nil
 	}
-	return bindControl(path)
+	return bindControl(c.path, c.group)
 }
 
 func inodeOf(path string) (inode, error) {

@@ -84,6 +84,7 @@ func newTestKeeper(t *testing.T) *testKeeper {
 		cfg: cfg, sys: sys, log: slog.New(slog.NewTextHandler(io.Discard, nil)), setLevel: func(slog.Level) {},
 		table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
 		spawner: spawner{jobs: make(chan job), answers: make(chan answer)},
+		steps:   make(chan stepped),
 		former:  map[int]time.Duration{}, binary: "/usr/bin/einhyrningsins",
 		contract: childenv.Contract{Dialects: childenv.Dialects{Einhorn: true}},
 		looks: looks{

@@ -49,7 +49,7 @@ func (k *keeper) obey(msg link.Message) {
 		k.setLevel(min(max(slog.Level(m.LogLevel), slog.LevelDebug), slog.LevelError))
 	case *link.Renew:
 		if k.control.Missing() {
-			k.spawner.want(job{renew: k.cfg.SocketPath})
+			k.spawner.want(job{renew: k.control})
 		}
 	case *link.Look:
 		k.orderLook(m)
@@ -109,7 +109,7 @@ func (k *keeper) spawnFailure(serial uint64, err error) *link.SpawnFailed {
 func (k *keeper) answered(a answer) {
 	k.spawner.inFlight--
 	switch {
-	case a.job.renew != "":
+	case a.job.renew != nil:
 		k.renewed(a)
 	case a.job.look != nil:
 		k.lookStarted(a)

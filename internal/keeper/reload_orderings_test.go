@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/link"
 )
 
@@ -73,11 +72,11 @@ func TestControlSocketBoundAnewDuringAReload(t *testing.T) {
 	if err := os.Remove(k.cfg.SocketPath); err != nil {
 		t.Fatal(err)
 	}
-	bound, err := claim.Rebind(k.cfg.SocketPath)
+	bound, err := k.control.Rebind()
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.answered(answer{job: job{renew: k.cfg.SocketPath}, bound: bound})
+	k.answered(answer{job: job{renew: k.control}, bound: bound})
 	k.sys.end(pid, 0)
 	k.reap()
 	wantTold(t, k) // the old one stands still

@@ -22,8 +22,8 @@ import (
 type job struct {
 	serial  uint64 // of the worker, or 0
 	process process
-	channel bool   // it gets a connection of its own, behind its other files
-	renew   string // path of the control socket to bind anew
+	channel bool                 // it gets a connection of its own, behind its other files
+	renew   *claim.ControlSocket // to bind anew
 	look    *launch.Looking
 	renice  *child // the worker that the process is to give its niceness
 	heir    *heir  // to start from the binary at process.path, which is to be held open
@@ -81,8 +81,8 @@ func (s spawner) serve(sys system, jobs <-chan job) {
 	for j := range jobs {
 		a := answer{job: j}
 		switch {
-		case j.renew != "":
-			a.bound, a.err = claim.Rebind(j.renew)
+		case j.renew != nil:
+			a.bound, a.err = j.renew.Rebind()
 		case j.heir != nil:
 			a.pid, a.binary, a.err = startHeld(sys, j.process)
 		default:

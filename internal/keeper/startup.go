@@ -137,6 +137,9 @@ func (k *keeper) prepare(world World) (err error) {
 		return err
 	}
 	k.control = control
+	if as := k.cfg.Limits.RunAs; as != nil {
+		control.ShareWith(as.GID)
+	}
 	defer func() {
 		if err != nil {
 			bind.CloseAll(k.sockets)

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+//go:build linux
+
+package keeper
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/launch"
+	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/step"
+)
+
+// onTheWay is a worker whose process exists and has not reached its program.
+type onTheWay struct {
+	k   *testKeeper
+	pid int
+	to  *step.Process
+}
+
+func (k *testKeeper) beginStep() onTheWay {
+	k.t.Helper()
+	k.send(&link.Spawn{Serial: k.table.next, Generation: 1, Index: 0})
+	j, pid := k.begin()
+	to, err := step.Take(step.Orders{}, &launch.Place{}, nil, nil, nil)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.answered(answer{job: j, pid: pid, report: to.Report})
+	k.reap()
+	return onTheWay{k, pid, to}
+}
+
+// says lets the process say something on its pipe and close it.
+func (w onTheWay) says(text string) {
+	w.k.t.Helper()
+	if _, err := unix.Write(int(w.to.Files[len(w.to.Files)-1]), []byte(text)); err != nil {
+		w.k.t.Fatal(err)
+	}
+	w.to.Started()
+	select {
+	case s := <-w.k.steps:
+		w.k.stepEnded(s)
+		w.k.reap()
+		w.k.aloneProgress()
+	case <-time.After(10 * time.Second):
+		w.k.t.Fatal("nothing becomes of the step")
+	}
+}
+
+func TestSpawnedIsToldWhenTheProgramRuns(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	w := k.beginStep()
+	wantTold(t, k)
+	w.says("x")
+	wantTold(t, k, `Spawned {"serial":1,"pid":102,"at":1000000000}`)
+	wantDid(t, k)
+}
+
+func TestAnEndIsHeldBackUntilTheStepIsKnown(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	_, old := k.spawnWorker()
+	w := k.beginStep()
+	k.sys.end(w.pid, 3) // hides the next one
+	k.sys.end(old, 4)
+	k.reap()
+	wantTold(t, k, `Exited {"serial":1,"pid":102,"code":4,"signal":0,"core":false,"at":1000000000}`)
+	wantDid(t, k, "kill group 102 15", "reap 102")
+	w.says("x")
+	wantTold(t, k,
+		`Spawned {"serial":2,"pid":103,"at":1000000000}`,
+		`Exited {"serial":2,"pid":103,"code":3,"signal":0,"core":false,"at":1000000000}`)
+	wantDid(t, k, "kill group 103 15", "reap 103")
+}
+
+func TestAFailedStepIsAFailedSpawn(t *testing.T) {
+	for said, want := range map[string]string{
+		"x13 ":       `SpawnFailed {"serial":1,"errno":13,"path":"/p","doing":"","shortage":false,"at":1000000000}`,
+		"1 be so":    `SpawnFailed {"serial":1,"errno":1,"path":"/p","doing":"be so","shortage":false,"at":1000000000}`,
+		"11 be fast": `SpawnFailed {"serial":1,"errno":11,"path":"/p","doing":"be fast","shortage":true,"at":1000000000}`,
+		"":           `SpawnFailed {"serial":1,"errno":11,"path":"/p","doing":"come as far as the program","shortage":true,"at":1000000000}`,
+	} {
+		k := newTestKeeper(t)
+		k.live()
+		w := k.beginStep()
+		w.says(said)
+		wantTold(t, k, want)
+		wantDid(t, k, "kill group 102 9")
+		k.sys.end(w.pid, 1)
+		k.reap()
+		wantTold(t, k)
+		wantDid(t, k, "reap 102")
+	}
+}
+
+func TestAStopKillsStepsThatHang(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	w := k.beginStep()
+	k.masterDies()
+	k.sys.did = nil
+	k.stopAlone()
+	wantDid(t, k, "kill group 102 9")
+	if k.ending != nil {
+		t.Error("it ends before the step has")
+	}
+	k.sys.end(w.pid, 9)
+	w.says("")
+	if k.ending == nil {
+		t.Error("it does not end")
+	}
+}
+
+func TestAWorkerThatComesThroughAfterTheStopIsKilled(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	w := k.beginStep()
+	k.stopSpawning()
+	wantDid(t, k, "kill group 102 9")
+	w.says("x")
+	wantDid(t, k, "kill group 102 9")
+}
+
+func TestStepsThatHangLeaveRoomForMasters(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	for range maxSteps {
+		k.beginStep()
+	}
+	k.send(&link.Spawn{Serial: k.table.next, Generation: 1, Index: 0})
+	if jobs, _ := k.spawner.next(); jobs != nil {
+		t.Errorf("more than %d steps are begun", maxSteps)
+	}
+	k.masterDies()
+	k.runMaster()
+	if k.master.conn == nil {
+		t.Error("no master runs")
+	}
+}

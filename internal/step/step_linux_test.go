@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package step
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/launch"
+	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/platform"
+)
+
+func TestMain(m *testing.M) {
+	if os.Args[0] == Name {
+		os.Exit(Main(os.Args))
+	}
+	platform.CloseInherited(3)
+	os.Exit(m.Run())
+}
+
+// placeOf is a place with that program, as a look has found it.
+func placeOf(t *testing.T, dir, path string) *launch.Launch {
+	t.Helper()
+	var fds []int
+	for _, name := range []string{dir, filepath.Join(dir, path)} {
+		fd, err := unix.Open(name, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fds = append(fds, fd)
+	}
+	text, _ := os.ReadFile(filepath.Join(dir, path))
+	l, err := launch.Of(1, &link.Saw{
+		Directory: []byte(dir), Path: []byte(path), Resolved: []byte(filepath.Join(dir, path)), Script: bytes.HasPrefix(text, []byte("#!")),
+	}, fds, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
+// taken is one worker that has taken the step, or not.
+type taken struct {
+	pid    int
+	err    error // of the step
+	output string
+	status syscall.WaitStatus
+}
+
+func take(t *testing.T, o Orders, place *launch.Place, env []string, argv ...string) taken {
+	t.Helper()
+	if o.Keeper == 0 {
+		o.Keeper = os.Getpid()
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	out, err := os.CreateTemp(t.TempDir(), "out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	env = append([]string{"PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}, env...)
+	p, err := Take(o, place, argv, env, []uintptr{null.Fd(), out.Fd(), out.Fd(), null.Fd()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := syscall.ForkExec(platform.OwnProgram, p.Argv, &syscall.ProcAttr{Env: p.Env, Files: p.Files})
+	p.Started()
+	if err != nil {
+		p.Report.Close()
+		return taken{err: err}
+	}
+	got := taken{pid: pid, err: p.Report.Wait()}
+	if _, err := syscall.Wait4(pid, &got.status, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.output = string(text)
+	return got
+}
+
+// inDir makes a directory with a program in it.
+func inDir(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "p"), []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+const show = `#!/bin/sh
+echo "$LISTEN_PID $$ $0 $1 $(pwd -P) $GODEBUG $GOGC $GOTRACEBACK"
+ls /proc/self/fd | tr '\n' ' '
+grep -E '^Sig(Blk|Ign)|^Umask|^NoNewPrivs' /proc/self/status
+`
+
+// TestTheWorkerIsTheProgram: its pid, its place, its arguments and environment,
+// and nothing that was the step's.
+func TestTheWorkerIsTheProgram(t *testing.T) {
+	dir := inDir(t, show)
+	env := []string{"LISTEN_PID=", "GODEBUG=inittrace=1", "GOGC=7", "GOTRACEBACK=all"}
+	mask := 0o27
+	got := take(t, Orders{Limits: config.Limits{Umask: &mask, NoNewPrivs: true}}, placeOf(t, dir, "p").Place, env, "name", "a b")
+	if got.err != nil || got.status != 0 {
+		t.Fatalf("%+v", got)
+	}
+	pid := strconv.Itoa(got.pid)
+	want := pid + " " + pid + " p a b " + dir + " inittrace=1 7 all\n0 1 2 3 4 "
+	if !strings.HasPrefix(got.output, want) { // 4 is ls's own
+		t.Errorf("it says\n%s\nwant\n%s", got.output, want)
+	}
+	for _, line := range []string{"SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000", "Umask:\t0027", "NoNewPrivs:\t1"} {
+		if !strings.Contains(got.output, line+"\n") {
+			t.Errorf("it does not say %q: %s", line, got.output)
+		}
+	}
+}
+
+// TestTheHeldFileIsExecuted though another is at its path, scripts too.
+func TestTheHeldFileIsExecuted(t *testing.T) {
+	for _, text := range []string{show, "binary"} {
+		dir := inDir(t, text)
+		if text == "binary" {
+			from, err := os.ReadFile("/bin/echo")
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, "p"), from, 0o755)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := placeOf(t, dir, "p")
+		err := os.Remove(filepath.Join(dir, "p"))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "p"), []byte("#!/bin/sh\necho another"), 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := take(t, Orders{}, l.Place, nil, "name", "word")
+		if got.err != nil || got.status != 0 || !strings.Contains(got.output, "word") {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+// TestWhatFailsIsTold as fork and exec by themselves would.
+func TestWhatFailsIsTold(t *testing.T) {
+	noInterpreter := inDir(t, "#!/no/such/interpreter\n")
+	noFormat := inDir(t, "\x7fno format that there is")
+	noRight := inDir(t, "#!/bin/sh\n")
+	if err := os.Chmod(filepath.Join(noRight, "p"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	gone := inDir(t, "#!/bin/sh\n")
+	written := inDir(t, "")
+	f, err := os.OpenFile(filepath.Join(written, "p"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, try := range []struct {
+		name, dir string
+		o         Orders
+		env       []string
+		want      Failure
+	}{
+		{name: "no interpreter", dir: noInterpreter, want: Failure{"", syscall.ENOENT}},
+		{name: "no format", dir: noFormat, want: Failure{"", syscall.ENOEXEC}},
+		{name: "no right", dir: noRight, want: Failure{"", syscall.EACCES}},
+		{name: "being written", dir: written, want: Failure{"", syscall.ETXTBSY}},
+		{name: "a limit that cannot be", dir: gone, o: Orders{Limits: config.Limits{Rlimits: []config.Rlimit{{Name: "nofile", Soft: 1 << 40, Hard: 1 << 40}}}}, want: Failure{"set the limit nofile=1099511627776", syscall.EPERM}},
+		{name: "no keeper", dir: gone, o: Orders{Keeper: 1}, want: Failure{"begin without a keeper", syscall.ESRCH}},
+	} {
+		got := take(t, try.o, placeOf(t, try.dir, "p").Place, try.env, "p")
+		var f *Failure
+		if !errors.As(got.err, &f) || *f != try.want || got.status.ExitStatus() != 1 || got.output != "" {
+			t.Errorf("%s: %+v, want %+v", try.name, got, try.want)
+		}
+	}
+}
+
+// TestAStepThatComesToNothing counts as a shortage.
+func TestAStepThatComesToNothing(t *testing.T) {
+	p, err := Take(Orders{}, placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Place, []string{"p"}, nil, []uintptr{0, 1, 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Started() // as if it had been killed
+	var f *Failure
+	if err := p.Report.Wait(); !errors.As(err, &f) || f.Errno != syscall.EAGAIN || !platform.IsShortage(f.Errno) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestNobodyElseTakesTheStep(t *testing.T) {
+	pid, err := syscall.ForkExec(platform.OwnProgram, []string{Name, "{}", "x"}, &syscall.ProcAttr{Env: []string{"GORACE=atexit_sleep_ms=0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil || status.ExitStatus() != 1 {
+		t.Errorf("it ended with %v, %v", status, err)
+	}
+}
+
+// FuzzReport holds that whatever is in the pipe is an answer.
+func FuzzReport(f *testing.F) {
+	for _, s := range []string{"", "x", "x13 ", "1 set the limit core=0", "x-1 a", "99999999999999999999 b", "xx", " "} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		report, theirs, err := newReport()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) > 4096 {
+			text = text[:4096]
+		}
+		_, werr := theirs.Write(text)
+		theirs.Close()
+		err = report.Wait()
+		var failure *Failure
+		if ok := string(text) == "x"; werr != nil || ok != (err == nil) || !ok && (!errors.As(err, &failure) || failure.Errno <= 0) {
+			t.Errorf("%q is %v (%v)", text, err, werr)
+		}
+	})
+}
