@@ -44,7 +44,7 @@ var rooms = []room{
 	{"cmd/einhyrningsinsctl", []string{"client", "internal/tmpdir", "internal/version", "internal/wire"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/chzyer/readline", "github.com/google/shlex", sys}, "it is a client like any other: what it can do, the client package can"},
 	{"worker", []string{"internal/childenv"}, []string{sys}, "programs of others link it: MIT, and next to nothing comes with it"},
 	{"client", []string{"internal/wire"}, []string{sys}, "programs of others link it: MIT, and next to nothing comes with it"},
-	{"examples/...", []string{"worker"}, nil, "an example uses what everybody can use"},
+	{"examples/...", []string{"worker"}, []string{"github.com/coreos/go-systemd/v22/activation", "github.com/coreos/go-systemd/v22/daemon", "github.com/zenazn/goji/bind", "github.com/zenazn/goji/graceful"}, "an example uses what everybody can use"},
 	{"bench/...", []string{"bench/...", "client", "worker", "internal/childenv", "internal/wire"}, []string{sys}, "it measures from outside, as clients and workers see it"},
 	{"test/...", []string{"test/...", "bench/load", "client", "worker", "internal/childenv", "internal/wire"}, []string{sys}, "whole-program tests look from outside"},
 	{"scripts/...", nil, nil, "a script stands alone"},

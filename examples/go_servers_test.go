@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package examples
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"einhyrningsins/bench/load"
+)
+
+// built is one of the Go programs here, and what makes it answer with its
+// generation.
+func built(t *testing.T, dir string) []string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), dir)
+	if out, err := exec.Command("go", "build", "-o", program, "./"+dir).CombinedOutput(); err != nil {
+		t.Fatalf("cannot build %s: %v\n%s", dir, err, out)
+	}
+	return []string{program, "-build", "{generation}"}
+}
+
+// TestGoSystemd is about a program that knows systemd's sockets, and nothing
+// else.
+func TestGoSystemd(t *testing.T) {
+	program := built(t, "go-systemd")
+	options := []string{"--env", "systemd", "--ack-mode", "0.2", "--graceful-signal", "TERM"}
+	t.Run("as it is", func(t *testing.T) {
+		survivesUpgrades(t, server{options: options, program: program, newest: "build=21", tolerates: whatGoCloses})
+	})
+	t.Run("mended", func(t *testing.T) {
+		survivesUpgrades(t, server{options: options, program: append(program, "-mend"), newest: "build=21"})
+	})
+}
+
+// TestGoji is about a program that knows einhorn's ways, and compares pids. It
+// finds those of the others beside them.
+func TestGoji(t *testing.T) {
+	survivesUpgrades(t, server{
+		options: []string{"-m"},
+		program: built(t, "go-goji"), newest: "build=21", tolerates: whatGoCloses,
+	})
+}
+
+// whatGoCloses tolerates connections that were accepted, and closed before their
+// first request was read: http.Server.Shutdown does that, and goji's graceful as
+// well. The READMEs say how it comes to be.
+func whatGoCloses(got tally) error {
+	closed := got.kinds[load.Closed] + got.kinds[load.Reset]
+	if got.lost != closed || got.lost > got.sent/50 {
+		return fmt.Errorf("%d of %d requests were lost, %d of them on connections that were closed", got.lost, got.sent, closed)
+	}
+	return nil
+}
