@@ -32,6 +32,8 @@ func (p *Pool) expire(w *Worker) {
 			p.failed(w, p.now, fmt.Sprintf("did not ACK within %v", p.set.AckTimeout))
 			p.advance(w, Stopping)
 		}
+	case Ready:
+		p.silence(w)
 	case Draining:
 		if p.set.SignalTimeout > 0 {
 			p.advance(w, Killed)
@@ -44,19 +46,22 @@ func (p *Pool) expire(w *Worker) {
 }
 
 // workerDeadline is when something is due for a worker if nothing happens.
-func (p *Pool) workerDeadline(w *Worker) (Time, bool) {
+func (p *Pool) workerDeadline(w *Worker) (at Time, ok bool) {
 	switch {
 	case w.PID == 0 || w.overdue():
+		return 0, false
 	case w.Phase == Starting && p.set.AckManual:
-		return p.ackDeadline(w)
+		at, ok = p.ackDeadline(w)
 	case w.Phase == Starting:
 		return w.StartedAt + p.set.AckTime, true
+	case w.Phase == Ready:
+		return p.watchDeadline(w)
 	case w.Phase == Draining:
-		return p.drainDeadline(w)
+		at, ok = p.drainDeadline(w)
 	case w.Phase == Stopping:
-		return w.SignalAt + p.set.KillTimeout, true
+		at, ok = w.SignalAt+p.set.KillTimeout, true
 	}
-	return 0, false
+	return max(at, w.ExtendedUntil), ok
 }
 
 // ackDeadline is when a starting worker has missed its ACK, in manual mode.
@@ -111,16 +116,21 @@ func (t *timers) Pop() any {
 	return last
 }
 
-// arm takes note of the deadline that a worker has now.
+// arm takes note of the deadline that a worker has now. One that has moved to
+// later is looked at when the timer of the earlier one comes, so that a worker
+// that moves it often costs no more than others.
 func (p *Pool) arm(w *Worker) {
-	if at, ok := p.workerDeadline(w); ok {
+	at, ok := p.workerDeadline(w)
+	if was, has := p.armed[w.Serial]; ok && (!has || at < was) {
 		heap.Push(&p.timers, timer{at, w.Serial})
+		p.armed[w.Serial] = at
 	}
 }
 
 // armAll forgets all deadlines and takes note of those that workers have now.
 func (p *Pool) armAll() {
 	p.timers = p.timers[:0]
+	clear(p.armed)
 	for _, w := range p.order {
 		p.arm(w)
 	}
@@ -131,12 +141,18 @@ func (p *Pool) armAll() {
 func (p *Pool) nextDue() (*Worker, Time) {
 	for len(p.timers) > 0 {
 		t := p.timers[0]
-		if w := p.workers[t.serial]; w != nil {
+		w := p.workers[t.serial]
+		current := w != nil && p.armed[t.serial] == t.at
+		if current {
 			if at, ok := p.workerDeadline(w); ok && at == t.at {
 				return w, at
 			}
 		}
 		heap.Pop(&p.timers)
+		if current {
+			delete(p.armed, t.serial)
+			p.arm(w)
+		}
 	}
 	return nil, 0
 }

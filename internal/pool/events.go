@@ -91,6 +91,7 @@ func (Begun) apply(p *Pool) {
 		p.do(Look{u.Generation}) // nobody knows whether the last master could
 	}
 	for _, w := range p.order {
+		p.alive[w.Serial] = p.now // what it said may have died with the last master
 		if w.Uncertain && w.DoubtedAt == 0 {
 			p.change(w, func() { w.DoubtedAt = p.now })
 		}
@@ -179,7 +180,7 @@ func (e Acked) apply(p *Pool) {
 // time though it was asked to end: it may not have heard. The runtime of Go,
 // for one, swallows USR2 until the program asks for it.
 func (p *Pool) remind(w *Worker) {
-	if w.ReadyAt != 0 || w.SignalAt == 0 {
+	if w.ReadyAt != 0 || w.SignalAt == 0 || w.Leaving {
 		return
 	}
 	p.change(w, func() { w.ReadyAt = p.now })
@@ -252,7 +253,7 @@ func (e Die) apply(p *Pool) {
 
 // ready makes a worker ready.
 func (p *Pool) ready(w *Worker) {
-	p.change(w, func() { w.Phase, w.ReadyAt, w.OverdueAt = Ready, p.now, 0 })
+	p.change(w, func() { w.Phase, w.ReadyAt, w.OverdueAt, w.ExtendedUntil = Ready, p.now, 0, 0 })
 	if p.streak(w).acked(w, p.set.trial()) {
 		p.touchState()
 	}

@@ -22,7 +22,7 @@ func (p *Pool) settleFill() {
 		return w.starts() && w.Generation != good
 	})
 	p.retireSome(min(c.otherReady, c.ready+c.otherReady-n), youngest, func(w *Worker) bool {
-		return w.Phase == Ready && w.Generation != good
+		return w.isReady() && w.Generation != good
 	})
 	p.trim(good)
 	if c.ready >= n {
@@ -42,13 +42,13 @@ func (p *Pool) trim(generation int) {
 		return w.starts() && w.Generation == generation
 	})
 	p.retireSome(min(excess-c.starting, c.ready), youngest, func(w *Worker) bool {
-		return w.Phase == Ready && w.Generation == generation
+		return w.isReady() && w.Generation == generation
 	})
 }
 
 // fill spawns what is missing of the good generation, or in an upgrade of the
 // old ones. Once spawning was given up it tries one at a time, as long as
-// somebody serves; an overdue worker may.
+// somebody serves; an overdue or silent worker may.
 func (p *Pool) fill(missing int) {
 	if !p.givenUp() || missing <= 0 {
 		p.fillPlaces(&p.st.Vacancies, missing, unlimited, p.st.Good)
@@ -56,7 +56,7 @@ func (p *Pool) fill(missing int) {
 	}
 	all, try := p.counts.all, p.st.TriedAt+giveUpPause
 	switch {
-	case all.ready+p.counts.overdue == 0 || p.oldStarting() > 0:
+	case all.ready+p.counts.overdue+p.counts.silent == 0 || p.oldStarting() > 0:
 		return
 	case p.now < try:
 		p.spawnLater(try)

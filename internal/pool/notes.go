@@ -29,6 +29,8 @@ const (
 	NoteKilled                 // a worker was sent KILL
 	NoteEnded                  // a worker that was asked to end has ended
 	NoteOverdue                // the ACK of a worker may have died with a master
+	NoteSilent                 // a ready worker was silent for too long
+	NoteLeaving                // a worker said that it ends
 	NoteNumber                 // another number of workers is wanted
 	NoteUpgrade                // an upgrade begins
 	NoteAgain                  // another one is to follow

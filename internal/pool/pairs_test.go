@@ -22,6 +22,15 @@ var ofWorkers = pairTest{
 		{"overdue", brought(manual, func(s *stage) { s.up(2); s.restart(); s.tick() })},
 		{"on trial", brought(manual, func(s *stage) { s.up(2); s.ack(2) })},
 		{"ready", brought(manual, func(s *stage) { s.up(2); s.ack(2); s.now += time.Minute })},
+		{"watched", brought(watched, func(s *stage) { s.up(2); s.ack(2); s.now += 5 * time.Second })},
+		{"silent", brought(watched, func(s *stage) {
+			s.up(2)
+			s.ack(2)
+			s.now += 5 * time.Second
+			s.step(Alive{1})
+			s.tick()
+		})},
+		{"leaving", brought(manual, func(s *stage) { s.up(2); s.ack(2); s.now += time.Minute; s.step(Leaving{2}) })},
 		{"draining", brought(manual, drain)},
 		{"draining, signal timeout", brought(func(set *Settings) { set.SignalTimeout = 3 * time.Second }, drain)},
 		{"stopping", brought(manual, func(s *stage) { drain(s); s.tick() })},
@@ -40,6 +49,12 @@ var ofWorkers = pairTest{
 			return s.over(SpawnFailed{Serial: s.serial, How: "no memory", Shortage: true})
 		}},
 		{"ACK", func(s *stage) *Output { return s.step(Acked{s.serial}) }},
+		{"says that it ends", func(s *stage) *Output { return s.step(Leaving{s.serial}) }},
+		{"is alive", func(s *stage) *Output { return s.step(Alive{s.serial}) }},
+		{"asks for a successor", func(s *stage) *Output { return s.step(Faulty{s.serial, "asked for it"}) }},
+		{"wants to be watched", func(s *stage) *Output { return s.step(Watched{s.serial, time.Second}) }},
+		{"needs more time", func(s *stage) *Output { return s.step(Extended{s.serial, time.Hour}) }},
+		{"says how it is", func(s *stage) *Output { return s.step(Said{s.serial, "busy"}) }},
 		{"ends", func(s *stage) *Output { return s.over(Exited{Serial: s.serial, At: s.now}) }},
 		{"its time is up", func(s *stage) *Output {
 			if w := s.p.workers[s.serial]; w != nil {
@@ -115,10 +130,13 @@ func (s *stage) ready(serial uint64) *Output {
 func tellWorker(s *stage, do func() *Output) string {
 	before := s.state()
 	count, places := s.p.st.Failures.Count, s.p.Missing()
+	timed, hadTime := s.deadline()
 	out := do()
 	var tale []string
 	if after := s.state(); after != before {
 		tale = append(tale, after)
+	} else if at, has := s.deadline(); hadTime && has && at > timed {
+		tale = append(tale, "more time")
 	}
 	spawns := 0
 	for _, a := range out.Actions {
@@ -149,6 +167,14 @@ func tellWorker(s *stage, do func() *Output) string {
 	return orNothing(tale)
 }
 
+// deadline is when the time of the worker is up.
+func (s *stage) deadline() (Time, bool) {
+	if w := s.p.workers[s.serial]; w != nil {
+		return s.p.workerDeadline(w)
+	}
+	return 0, false
+}
+
 func group(a Send) string {
 	if a.Group {
 		return " to its group"
@@ -171,7 +197,7 @@ func (s *stage) state() string {
 		return "gone"
 	case w.PID == 0 && !w.serving():
 		return "unwanted"
-	case w.Phase == Ready && s.now-w.ReadyAt < s.p.set.trial():
+	case w.isReady() && s.now-w.ReadyAt < s.p.set.trial():
 		return "on trial"
 	}
 	return stateOf(*w)

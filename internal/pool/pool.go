@@ -5,7 +5,8 @@
 // events and a time go in, actions and the next deadline come out. It reads no
 // clock, starts no goroutine and knows no operating system.
 //
-// events.go has one method for each thing that can happen. After each of them
+// events.go has one method for each thing that can happen, says.go those for what
+// a worker says of itself. After each of them
 // settle compares what is with what is wanted and closes the gap: stop.go on
 // the way out, upgrade.go while an upgrade runs (it begins with a look at what
 // to start from, look.go), fill.go otherwise.
@@ -67,6 +68,8 @@ type Settings struct {
 	DrainTimeout   time.Duration // from the graceful signal to TERM; 0: never
 	KillTimeout    time.Duration // from TERM to KILL
 	SignalTimeout  time.Duration // from the graceful signal to KILL; 0: the two above hold
+
+	Watchdog time.Duration // how long a ready worker may be silent; 0: for ever
 }
 
 // trial is how long a ready worker is on trial: one that dies within it has
@@ -98,6 +101,8 @@ type Pool struct {
 	counts  counts
 	indexes indexes
 	timers  timers
+	armed   map[uint64]Time // when the earliest timer of a worker is
+	alive   map[uint64]Time // when a worker was last heard, but for its ACK; not saved
 
 	out     Output
 	dirty   map[uint64]bool // workers to save; true: its ACK is new
@@ -115,7 +120,7 @@ func New(set Settings, number int, next uint64) *Pool {
 		set: set, next: next,
 		st:      State{Number: number, Generation: 1, Good: 1},
 		workers: map[uint64]*Worker{}, counts: counts{of: map[int]tally{}},
-		dirty: map[uint64]bool{}, changed: true,
+		dirty: map[uint64]bool{}, changed: true, armed: map[uint64]Time{}, alive: map[uint64]Time{},
 	}
 }
 
@@ -222,6 +227,7 @@ func (p *Pool) settle() {
 		p.settleStop()
 		return
 	}
+	p.settleSilent()
 	for p.st.Upgrade.Phase == Running && p.settleUpgrade() {
 		// it has ended, and another one may have begun
 	}

@@ -99,6 +99,8 @@ func (p *Pool) workerOf(c Child) *Worker {
 	w.SignalAt = 0
 	if sent >= w.Phase && sent >= Draining {
 		w.Phase, w.SignalAt = sent, c.SignalAt
+	} else if w.Leaving && w.Phase == Draining {
+		w.SignalAt = c.Saved.SignalAt // nobody sent it anything
 	}
 	if w.Phase == Starting && p.set.AckManual && !c.Certain {
 		w.Uncertain = true

@@ -24,6 +24,7 @@ func drawSettings(t *rapid.T) Settings {
 		DrainTimeout:         pick("drain timeout", 0, 5*time.Second),
 		KillTimeout:          10 * time.Second,
 		SignalTimeout:        pick("signal timeout", 0, 0, 3*time.Second),
+		Watchdog:             pick("watchdog", 0, 0, 0, 5*time.Second),
 	}
 }
 
@@ -50,6 +51,7 @@ var faults = []fault{
 	{"ack", 14, (*world).anyAck},
 	{"all ack", 3, (*world).allAck},
 	{"exit", 8, (*world).anyExit},
+	{"says", 8, func(w *world) { w.step(w.says(w.pickOne(running))...) }},
 	{"drained", 6, (*world).anyDrained},
 	{"pass", 14, (*world).anyPass},
 	{"late", 2, func(w *world) { w.now += 3 * time.Second }},
@@ -126,6 +128,17 @@ func (w *world) anyAck() {
 	}
 }
 
+// says is something that a worker may say of itself.
+func (w *world) says(s uint64) []Event {
+	if s == 0 {
+		return nil
+	}
+	span := rapid.SampledFrom([]Time{0, 200 * time.Millisecond, 5 * time.Second}).Draw(w.t, "span")
+	return []Event{rapid.SampledFrom([]Event{
+		Leaving{s}, Alive{s}, Faulty{s, "asked for it"}, Watched{s, span}, Extended{s, span}, Said{s, "busy"},
+	}).Draw(w.t, "says")}
+}
+
 func (w *world) allAck() {
 	for _, s := range w.k.serials(running) {
 		w.step(Acked{s})
@@ -177,8 +190,10 @@ func (w *world) batch() (events []Event) {
 			events = append(events, w.k.spawn(s, w.now))
 		case running(r) && what == 0:
 			events = append(events, w.exitOf(s))
-		case running(r) && what < 4:
+		case running(r) && what < 3:
 			events = append(events, Acked{s})
+		case running(r) && what < 4:
+			events = append(events, w.says(s)...)
 		}
 	}
 	switch rapid.IntRange(0, 5).Draw(w.t, "look") {
@@ -215,8 +230,10 @@ func (w *world) calm() {
 			switch r := w.k.rows[s]; {
 			case ordered(r):
 				events = append(events, w.k.spawn(s, w.now))
-			case drains(r):
+			case drains(r), running(r) && w.p.workers[s].Leaving:
 				events = append(events, w.exitOf(s))
+			case running(r) && w.p.workers[s].serving() && w.p.watchOf(w.p.workers[s]) > 0:
+				events = append(events, Watched{s, 0})
 			case running(r) && w.set.AckManual && w.p.workers[s].Phase == Starting:
 				events = append(events, Acked{s})
 			}

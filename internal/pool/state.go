@@ -54,6 +54,13 @@ type Worker struct {
 	Uncertain  bool   `json:"uncertain"`  // was starting when a master died, so its ACK may be lost
 	DoubtedAt  Time   `json:"doubted_at"` // since when it is uncertain
 	OverdueAt  Time   `json:"overdue_at"` // when an uncertain one missed its ACK timeout
+
+	// What it has said of itself; see says.go.
+	Watchdog      Time   `json:"watchdog"`       // how long it may be silent; 0: as long as all, less: it is not watched
+	SilentAt      Time   `json:"silent_at"`      // when it had been silent for too long
+	ExtendedUntil Time   `json:"extended_until"` // before this no deadline of its phase comes
+	Leaving       bool   `json:"leaving"`        // it is draining because it said that it ends
+	Status        string `json:"status"`         // for people
 }
 
 // serving tells whether nobody has asked the worker to end.
@@ -61,6 +68,12 @@ func (w *Worker) serving() bool { return w.Phase <= Ready }
 
 // starts tells whether a place is about to be filled by this worker.
 func (w *Worker) starts() bool { return w.Phase == Starting && w.OverdueAt == 0 }
+
+// isReady tells whether it fills a place.
+func (w *Worker) isReady() bool { return w.Phase == Ready && w.SilentAt == 0 }
+
+// silent tells whether a ready worker is kept only until its successor is there.
+func (w *Worker) silent() bool { return w.Phase == Ready && w.SilentAt != 0 }
 
 // overdue tells whether the worker is kept only until its replacement is there.
 func (w *Worker) overdue() bool { return w.Phase == Starting && w.OverdueAt != 0 }

@@ -97,6 +97,7 @@ func newStage(change func(*Settings)) *stage {
 func manual(*Settings)      {}
 func timed(set *Settings)   { set.AckManual = false }
 func patient(set *Settings) { set.AckTimeout = 0 }
+func watched(set *Settings) { set.Watchdog = 10 * time.Second }
 
 func brought(change func(*Settings), by func(*stage)) func() *stage {
 	return func() *stage {
@@ -158,6 +159,12 @@ func TestEveryEventHasRows(t *testing.T) {
 		StopFor{},
 		Die{},
 		SetSettings{},
+		Leaving{},
+		Alive{},
+		Faulty{},
+		Watched{},
+		Extended{},
+		Said{},
 	} {
 		inTable[reflect.TypeOf(e).Name()] = true
 	}

@@ -167,6 +167,8 @@ func setOption(set *Settings, name, value string) error {
 		set.KillTimeout = d
 	case "signal-timeout":
 		set.SignalTimeout = d
+	case "watchdog":
+		set.Watchdog = d
 	default:
 		return fmt.Errorf("there is no option %s", name)
 	}
@@ -252,7 +254,20 @@ func (pl *player) ofWorker(what string, serial uint64, how string) Event {
 	if r == nil {
 		return nil
 	}
+	span, _ := time.ParseDuration(how)
 	switch what {
+	case "leaving":
+		return Leaving{serial}
+	case "alive":
+		return Alive{serial}
+	case "faulty":
+		return Faulty{serial, "asked to be replaced"}
+	case "watched":
+		return Watched{serial, span}
+	case "extended":
+		return Extended{serial, span}
+	case "said":
+		return Said{serial, how}
 	case "up":
 		return pl.k.spawn(serial, pl.now)
 	case "exit", "crash":

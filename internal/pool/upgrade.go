@@ -55,7 +55,7 @@ func (p *Pool) settleUpgrade() (ended bool) {
 	if u.Fleet {
 		spare = c.otherReady - n // nothing of the old goes before all of the new is there
 	}
-	p.retireSome(min(spare, c.otherReady), oldest, func(w *Worker) bool { return w.Phase == Ready && isOld(w) })
+	p.retireSome(min(spare, c.otherReady), oldest, func(w *Worker) bool { return w.isReady() && isOld(w) })
 	p.retireSome(min(c.otherReady+c.otherStarting+c.ready-n, c.otherStarting), youngest, func(w *Worker) bool {
 		return w.starts() && isOld(w)
 	})

@@ -9,11 +9,11 @@ import "slices"
 type census struct {
 	ready, starting           int
 	otherReady, otherStarting int
-	overdue                   int // of all generations; in none of the other numbers
+	overdue, silent           int // of all generations; in none of the other numbers
 	draining                  int // draining, stopping and killed, of all generations
 }
 
-// processes are all but the overdue ones.
+// processes are all but the overdue and the silent ones.
 func (c *census) processes() int {
 	return c.ready + c.starting + c.otherReady + c.otherStarting + c.draining
 }
@@ -27,6 +27,7 @@ type counts struct {
 	of       map[int]tally
 	all      tally
 	overdue  int
+	silent   int
 	draining int
 	inFlight int // ordered and not answered
 }
@@ -35,7 +36,7 @@ type counts struct {
 func (c *counts) add(w *Worker, by int) {
 	t := c.of[w.Generation]
 	switch {
-	case w.Phase == Ready:
+	case w.isReady():
 		t.ready += by
 		c.all.ready += by
 	case w.starts():
@@ -43,6 +44,8 @@ func (c *counts) add(w *Worker, by int) {
 		c.all.starting += by
 	case w.overdue():
 		c.overdue += by
+	case w.silent():
+		c.silent += by
 	default:
 		c.draining += by
 	}
@@ -59,7 +62,7 @@ func (p *Pool) census(generation int) census {
 	return census{
 		ready: own.ready, starting: own.starting,
 		otherReady: c.all.ready - own.ready, otherStarting: c.all.starting - own.starting,
-		overdue: c.overdue, draining: c.draining,
+		overdue: c.overdue, silent: c.silent, draining: c.draining,
 	}
 }
 
@@ -113,6 +116,8 @@ func (p *Pool) add(w *Worker) {
 func (p *Pool) remove(w *Worker) {
 	delete(p.workers, w.Serial)
 	delete(p.dirty, w.Serial)
+	delete(p.armed, w.Serial)
+	delete(p.alive, w.Serial)
 	if i, ok := slices.BinarySearchFunc(p.order, w.Serial, compareSerial); ok {
 		p.order = slices.Delete(p.order, i, i+1)
 	}
@@ -161,8 +166,14 @@ func (p *Pool) retireSome(count int, which order, f func(*Worker) bool) {
 	}
 }
 
-// retire asks a worker to end gracefully.
-func (p *Pool) retire(w *Worker) { p.advance(w, Draining) }
+// retire asks a worker to end gracefully; one that is silent is at fault.
+func (p *Pool) retire(w *Worker) {
+	if w.silent() {
+		p.advance(w, Stopping)
+	} else {
+		p.advance(w, Draining)
+	}
+}
 
 // advance takes a worker to a later phase and sends it the signal of that
 // phase, or leaves that to the answer of its spawn.
@@ -170,7 +181,7 @@ func (p *Pool) advance(w *Worker, to Phase) {
 	if w.Phase >= to {
 		return
 	}
-	p.change(w, func() { w.Phase, w.SignalAt = to, 0 })
+	p.change(w, func() { w.Phase, w.SignalAt, w.ExtendedUntil = to, 0, 0 })
 	if w.PID != 0 {
 		p.send(w)
 	}

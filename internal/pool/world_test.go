@@ -100,12 +100,12 @@ func (w *world) checkStep(before map[uint64]Worker, out *Output) {
 		}
 		used[o.Index] = o.Serial
 		if o.Phase == Ready {
-			ready++
+			ready++ // a silent one may be serving
 		}
-		if o.serving() && !o.overdue() {
+		if o.serving() && !o.overdue() && !o.silent() {
 			processes++
 		}
-		if before[o.Serial].Phase == Ready && before[o.Serial].Serial != 0 && o.Phase > Ready {
+		if before[o.Serial].Phase == Ready && before[o.Serial].Serial != 0 && o.Phase > Ready && !o.Leaving {
 			retired++
 		}
 	}
@@ -134,7 +134,7 @@ func (w *world) checkAdditional(startedNew bool) {
 	}
 	all := 0
 	for _, o := range w.p.Workers() {
-		if !o.overdue() {
+		if !o.overdue() && !o.silent() {
 			all++
 		}
 	}
@@ -158,7 +158,7 @@ func (w *world) checkCounts() {
 // given up before its successor's ACK is safe.
 func (w *world) checkSave(m any) {
 	s, ok := m.(Save)
-	if !ok || s.Worker == nil || s.Worker.Phase <= Ready || w.p.st.Stop.Level > 0 {
+	if !ok || s.Worker == nil || s.Worker.Phase <= Ready || s.Worker.Leaving || w.p.st.Stop.Level > 0 {
 		return
 	}
 	safe, was := 0, false
@@ -227,6 +227,9 @@ func (w *world) castShadow() {
 	for _, o := range w.p.Workers() {
 		if w.set.AckManual && o.Phase == Starting && !o.Uncertain {
 			return // its ACK might be lost with a master, so it is treated better
+		}
+		if w.p.watchOf(&o) > 0 && o.serving() {
+			return // its sign of life likewise
 		}
 	}
 	p, _, err := w.k.restore(w.set, st.Number, true)

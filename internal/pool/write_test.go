@@ -39,7 +39,7 @@ func (pl *player) writeMessage(message any) {
 var noteNames = map[Kind]string{
 	NoteSpawned: "started", NoteReady: "ready", NoteAckIgnored: "ack ignored",
 	NoteFailed: "failed", NoteDied: "died", NoteRetired: "retired", NoteStopped: "stopped",
-	NoteReminded: "reminded", NoteKilled: "killed", NoteEnded: "ended", NoteOverdue: "overdue", NoteNumber: "number",
+	NoteReminded: "reminded", NoteKilled: "killed", NoteEnded: "ended", NoteOverdue: "overdue", NoteSilent: "silent", NoteLeaving: "leaving", NoteNumber: "number",
 	NoteUpgrade: "upgrade", NoteAgain: "again", NoteWaiting: "waiting", NoteDone: "done",
 	NoteAborted: "aborted", NoteSuperseded: "superseded", NoteGivenUp: "given up",
 	NoteShortage: "shortage", NoteStop: "stop",
@@ -132,6 +132,10 @@ func stateOf(w Worker) string {
 		return "overdue"
 	case w.Phase == Starting && w.Uncertain:
 		return "uncertain"
+	case w.silent():
+		return "silent"
+	case w.Phase == Draining && w.Leaving:
+		return "leaving"
 	}
 	return w.Phase.String()
 }

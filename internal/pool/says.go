@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pool
+
+import (
+	"fmt"
+	"time"
+)
+
+// What a worker says of itself, sd_notify(3). That it is ready is Acked.
+
+// Leaving says that a worker is about to end by itself. Nobody has to ask it.
+type Leaving struct{ Serial uint64 }
+
+// Alive is a sign of life.
+type Alive struct{ Serial uint64 }
+
+// Faulty says that a worker asks to be replaced, and How, for people.
+type Faulty struct {
+	Serial uint64
+	How    string
+}
+
+// Watched changes how long a worker may be silent; 0 is for ever.
+type Watched struct {
+	Serial   uint64
+	Interval time.Duration
+}
+
+// Extended says that a worker needs this much more time from now on for what it
+// is about: to start, to drain, or to stop.
+type Extended struct {
+	Serial uint64
+	By     time.Duration
+}
+
+// Said is what a worker says of itself for people.
+type Said struct {
+	Serial uint64
+	Text   string
+}
+
+const (
+	leastWatch   = 100 * time.Millisecond // an interval below this is taken for this
+	unwatched    = -1                     // as Worker.Watchdog
+	longestSleep = time.Second            // a tick that comes later than this was no worker's fault
+)
+
+func (e Leaving) apply(p *Pool) {
+	w := p.workers[e.Serial]
+	if w == nil || w.PID == 0 || !w.serving() {
+		return
+	}
+	switch {
+	case w.overdue(), w.silent(): // its place was given to another one
+	case w.isReady() && p.now-w.ReadyAt >= p.set.trial(), w.Phase == Starting && w.Uncertain:
+		p.vacate(w, p.now)
+	case w.isReady():
+		p.failed(w, p.now, "said that it ends right after it was ready")
+	default:
+		p.failed(w, p.now, "said that it ends before it was ready")
+	}
+	p.change(w, func() {
+		w.Phase, w.SignalAt, w.ExtendedUntil, w.Leaving = Draining, p.now, 0, true
+	})
+	p.noteOf(NoteLeaving, w)
+}
+
+// Alive saves nothing: a later master gives every worker its full time anew.
+func (e Alive) apply(p *Pool) {
+	if w := p.workers[e.Serial]; w != nil {
+		p.alive[w.Serial] = p.now
+	}
+}
+
+func (e Faulty) apply(p *Pool) {
+	w := p.workers[e.Serial]
+	switch {
+	case w == nil || w.PID == 0 || !w.serving() || w.overdue() || w.silent():
+	case w.Phase == Ready:
+		p.fault(w, e.How)
+	case w.Uncertain:
+		p.change(w, func() { w.OverdueAt = p.now }) // it may be serving
+		p.noteOf(NoteOverdue, w)
+	default:
+		p.failed(w, p.now, e.How)
+		p.advance(w, Stopping)
+	}
+}
+
+func (e Watched) apply(p *Pool) {
+	w := p.workers[e.Serial]
+	if w == nil {
+		return
+	}
+	interval := max(e.Interval, leastWatch)
+	if e.Interval <= 0 {
+		interval = unwatched
+	}
+	p.alive[w.Serial] = p.now
+	p.change(w, func() { w.Watchdog = interval })
+}
+
+func (e Extended) apply(p *Pool) {
+	w := p.workers[e.Serial]
+	if w == nil || w.PID == 0 || w.Phase == Ready || w.Phase == Killed {
+		return
+	}
+	if until := p.now + e.By; until > w.ExtendedUntil {
+		p.change(w, func() { w.ExtendedUntil = until })
+	}
+}
+
+func (e Said) apply(p *Pool) {
+	if w := p.workers[e.Serial]; w != nil && w.Status != e.Text {
+		p.change(w, func() { w.Status = e.Text })
+	}
+}
+
+// watchOf is how long a worker may be silent; 0: for ever.
+func (p *Pool) watchOf(w *Worker) time.Duration {
+	if w.Watchdog != 0 {
+		return max(w.Watchdog, 0)
+	}
+	return p.set.Watchdog
+}
+
+// watchDeadline is when a ready worker has been silent for too long.
+func (p *Pool) watchDeadline(w *Worker) (at Time, ok bool) {
+	interval := p.watchOf(w)
+	if interval == 0 || w.silent() {
+		return 0, false
+	}
+	return max(w.ReadyAt, p.alive[w.Serial]) + interval, true
+}
+
+// silence is for a ready worker that was not heard in time. When it is much too
+// late for that, it was us who were not there: whatever stopped us may have
+// stopped the worker, too.
+func (p *Pool) silence(w *Worker) {
+	if at, _ := p.watchDeadline(w); p.now-at > longestSleep {
+		p.alive[w.Serial] = p.now
+		return
+	}
+	p.fault(w, fmt.Sprintf("was silent for %v", p.watchOf(w)))
+}
+
+// fault gives the place of a ready worker to another. It may be serving, so it
+// is ended only when that one is ready.
+func (p *Pool) fault(w *Worker, how string) {
+	if p.now-w.ReadyAt < p.set.trial() {
+		p.failed(w, p.now, how+" right after it was ready")
+	} else {
+		p.vacate(w, p.now)
+	}
+	p.change(w, func() { w.SilentAt = p.now })
+	p.note(Note{Kind: NoteSilent, Worker: *w, Text: how, Warn: true})
+}
+
+// settleSilent ends silent workers for which there is another: they count as
+// long as they may be serving.
+func (p *Pool) settleSilent() {
+	if c := p.counts; c.silent > 0 {
+		p.retireSome(min(c.silent, c.all.ready+c.silent-p.st.Number), oldest, (*Worker).silent)
+	}
+}
