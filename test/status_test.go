@@ -24,7 +24,7 @@ func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprintf(ts.Stdout(), "%s\n", b)
 }
 
-// The terms of waitstatus: key, operator, value. The keys are those of facts;
+// The terms of waitstatus: key, operator, value. The keys are those of facts (silent workers are ready, too);
 // ~ matches a regular expression. lacks=PID says that the status knows no such
 // worker (any more), without which a death may not have been told yet.
 var term = regexp.MustCompile(`^([a-z]+)(=|!=|<=|>=|~)(.*)$`)
@@ -60,10 +60,14 @@ func cmdWaitStatus(ts *testscript.TestScript, neg bool, args []string) {
 // serve (old), and the rest as it is.
 func facts(st *wire.Status) map[string]string {
 	counts := map[string]int{"workers": len(st.Workers)}
-	pids := " "
+	pids, says, silent := " ", "", 0
 	for _, w := range st.Workers {
 		pids += strconv.Itoa(w.PID) + " "
 		counts[w.State]++
+		says += fmt.Sprintf("%d: %s\n", w.Index, w.Status)
+		if w.Silent {
+			silent++
+		}
 		if w.Generation != st.Generation && (w.State == wire.Ready || w.State == wire.Starting) {
 			counts["old"]++
 		}
@@ -73,6 +77,7 @@ func facts(st *wire.Status) map[string]string {
 		"number": strconv.Itoa(st.Number), "missing": strconv.Itoa(st.Missing),
 		"failed": strconv.Itoa(st.FailedStarts), "failure": st.LastFailure,
 		"upgrade": st.Upgrade.State, "reason": st.Upgrade.Reason,
+		"says": says, "silent": strconv.Itoa(silent),
 		"pids": pids, "stopping": strconv.FormatBool(st.Stopping), "master": strconv.Itoa(st.MasterPID),
 	}
 	for _, name := range []string{"workers", "old", wire.Starting, wire.Ready, wire.Draining, wire.Stopped, wire.Killed} {

@@ -139,8 +139,13 @@ func (o *output) counts(st *client.Status) string {
 }
 
 func ackMode(mode string) string {
-	if mode == "manual" {
+	switch mode {
+	case "manual":
 		return "manual: a worker is ready when it says so"
+	case "notify":
+		return "notify: a worker is ready when it sends READY=1, or an ACK"
+	case "fd":
+		return "fd: a worker is ready when it writes a newline, or sends an ACK"
 	}
 	return fmt.Sprintf("timer: a worker is ready after %s", clean(mode))
 }
@@ -163,14 +168,29 @@ func (o *output) upgradeLine(u client.UpgradeStatus) string {
 	return text
 }
 
+// silent is the word for a ready worker that waits for its successor.
+const silent = "silent"
+
+func stateWord(w client.Worker) string {
+	if w.Silent {
+		return silent
+	}
+	return clean(w.State)
+}
+
 var stateColours = map[string]string{
-	wire.Starting: yellow, wire.Ready: green, wire.Draining: cyan, wire.Stopped: red, wire.Killed: red,
+	silent: yellow, wire.Starting: yellow, wire.Ready: green, wire.Draining: cyan, wire.Stopped: red, wire.Killed: red,
 }
 
 // table writes the workers, numbers to the right and words to the left.
 func (o *output) table(b *strings.Builder, workers []client.Worker) {
 	now := o.now()
-	rows := [][]string{{"INDEX", "PID", "GEN", "STATE", "AGE", "READY", "LAST PING"}}
+	head := []string{"INDEX", "PID", "GEN", "STATE", "AGE", "READY", "LAST PING"}
+	talks := slices.ContainsFunc(workers, func(w client.Worker) bool { return w.Status != "" })
+	if talks {
+		head = append(head, "STATUS")
+	}
+	rows := [][]string{head}
 	for _, w := range workers {
 		ready, ping := "-", "-"
 		if w.ReadyAt != nil {
@@ -182,12 +202,16 @@ func (o *output) table(b *strings.Builder, workers []client.Worker) {
 				ping += " (" + clean(w.PingedRequestID) + ")"
 			}
 		}
-		rows = append(rows, []string{
+		row := []string{
 			strconv.Itoa(w.Index), strconv.Itoa(w.PID), strconv.Itoa(w.Generation),
-			clean(w.State), age(now.Sub(w.StartedAt)), ready, ping,
-		})
+			stateWord(w), age(now.Sub(w.StartedAt)), ready, ping,
+		}
+		if talks {
+			row = append(row, clean(w.Status))
+		}
+		rows = append(rows, row)
 	}
-	right := []bool{true, true, true, false, true, false, false}
+	right := []bool{true, true, true, false, true, false, false, false}
 	widths := make([]int, len(right))
 	for _, row := range rows {
 		for i, cell := range row {

@@ -10,7 +10,7 @@ _einhyrningsins() {
     while ((i < COMP_CWORD)); do
         case ${COMP_WORDS[i]} in
             --) ((i++)); break ;;
-            -n|--number|-c|--command-name|--env|--nice|--user|--group|--umask|--rlimit|--oom-score-adj|--chdir|--envdir|--env-file|--drop-env-var|--reexec-as|-b|--bind|--backlog|--ack-mode|--ack-timeout|--upgrade|--max-unacked|--max-upgrade-additional|--upgrade-retries|-r|--retries|--seconds|--graceful-signal|--drain-timeout|--kill-timeout|--signal-timeout|-d|--socket-path|--pidfile|--lockfile|--log-format)
+            -n|--number|-c|--command-name|--env|--nice|--user|--group|--umask|--rlimit|--oom-score-adj|--chdir|--envdir|--env-file|--drop-env-var|--reexec-as|-b|--bind|--backlog|--ack-mode|--watchdog|--ack-timeout|--upgrade|--max-unacked|--max-upgrade-additional|--upgrade-retries|-r|--retries|--seconds|--graceful-signal|--drain-timeout|--kill-timeout|--signal-timeout|-d|--socket-path|--pidfile|--lockfile|--log-format)
                 ((i++))
                 [[ ${COMP_WORDS[i]} == "=" ]] && ((i++))
                 [[ ${COMP_WORDS[i]} == [:=]* ]] && ((i++))
@@ -56,7 +56,8 @@ _einhyrningsins() {
         --reexec-as) return ;;
         -b|--bind) return ;;
         --backlog) return ;;
-        --ack-mode) mapfile -t COMPREPLY < <(compgen -W 'manual 0 1 5' -- "$cur"); return ;;
+        --ack-mode) mapfile -t COMPREPLY < <(compgen -W 'manual notify fd 0 1 5' -- "$cur"); return ;;
+        --watchdog) return ;;
         --ack-timeout) return ;;
         --upgrade) mapfile -t COMPREPLY < <(compgen -W 'smooth fleet' -- "$cur"); return ;;
         --max-unacked) return ;;
@@ -74,7 +75,7 @@ _einhyrningsins() {
         --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '-n --number -c --command-name --env --nice --user --group --umask --rlimit --no-new-privs --oom-score-adj --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind -4 --ipv4-only -6 --ipv6-only --backlog -m --manual --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -k --kill-children-on-exit -d --socket-path --pidfile --lockfile -g --command-socket-as-fd -v --verbose -q --quiet --log-format --syslog --upgrade-check -h --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W '-n --number -c --command-name --env --nice --user --group --umask --rlimit --no-new-privs --oom-score-adj --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind -4 --ipv4-only -6 --ipv6-only --backlog -m --manual --ack-mode --watchdog --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -k --kill-children-on-exit -d --socket-path --pidfile --lockfile -g --command-socket-as-fd -v --verbose -q --quiet --log-format --syslog --upgrade-check -h --help --version' -- "$cur")
     fi
 }
 complete -o bashdefault -F _einhyrningsins einhyrningsins

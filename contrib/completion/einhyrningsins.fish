@@ -9,7 +9,7 @@ function __einhyrningsins_at_options --description 'No program was given yet'
         switch $words[1]
             case --
                 return 1
-            case -n --number -c --command-name --env --nice --user --group --umask --rlimit --oom-score-adj --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -d --socket-path --pidfile --lockfile --log-format
+            case -n --number -c --command-name --env --nice --user --group --umask --rlimit --oom-score-adj --chdir --envdir --env-file --drop-env-var --reexec-as -b --bind --backlog --ack-mode --watchdog --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries -r --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout -d --socket-path --pidfile --lockfile --log-format
                 set -e words[1]
             case '-*'
             case '*'
@@ -41,7 +41,8 @@ complete -c einhyrningsins -n __einhyrningsins_at_options -s 4 -l ipv4-only -d '
 complete -c einhyrningsins -n __einhyrningsins_at_options -s 6 -l ipv6-only -d 'Accept IPv6 connections only'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l backlog -x -d 'How many connections may wait to be accepted'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s m -l manual -d 'The same as --ack-mode manual'
-complete -c einhyrningsins -n __einhyrningsins_at_options -l ack-mode -x -a 'manual 0 1 5' -d 'A worker is ready once it sends an ACK (manual), or has lived this long'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l ack-mode -x -a 'manual notify fd 0 1 5' -d 'A worker is ready once it sends an ACK (manual), or READY=1 to NOTIFY_SOCKET as under systemd (notify), or a newline to the descriptor READY_FD as under s6 (fd), or has lived this long'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l watchdog -x -d 'Replace a ready worker that says nothing for this long; with --ack-mode notify'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l ack-timeout -x -d 'How long an ACK may take in manual mode'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l upgrade -x -a 'smooth fleet' -d 'Replace workers bit by bit, or all at once when all new ones are ready'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l max-unacked -x -d 'How many workers a smooth upgrade starts before they are ready'
@@ -65,4 +66,4 @@ complete -c einhyrningsins -n __einhyrningsins_at_options -l syslog -d 'Log warn
 complete -c einhyrningsins -n __einhyrningsins_at_options -l upgrade-check -d 'Check the command line and exit'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s h -l help -d 'Print this text and exit'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l version -d 'Print the version and exit'
-complete -c einhyrningsins -x -a '(__fish_complete_subcommand -n -c -b -r -d --number --command-name --env --nice --user --group --umask --rlimit --oom-score-adj --chdir --envdir --env-file --drop-env-var --reexec-as --bind --backlog --ack-mode --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout --socket-path --pidfile --lockfile --log-format)'
+complete -c einhyrningsins -x -a '(__fish_complete_subcommand -n -c -b -r -d --number --command-name --env --nice --user --group --umask --rlimit --oom-score-adj --chdir --envdir --env-file --drop-env-var --reexec-as --bind --backlog --ack-mode --watchdog --ack-timeout --upgrade --max-unacked --max-upgrade-additional --upgrade-retries --retries --seconds --graceful-signal --drain-timeout --kill-timeout --signal-timeout --socket-path --pidfile --lockfile --log-format)'

@@ -38,10 +38,19 @@ const (
 	StarterGeneration = "SERVER_STARTER_GENERATION"
 )
 
+// The variables by which a worker finds the way to say that it is ready, and
+// more, beside the control socket.
+const (
+	NotifySocket = "NOTIFY_SOCKET" // this worker's own, sd_notify(3); with --ack-mode notify
+	WatchdogUsec = "WATCHDOG_USEC" // how often it has to be heard there, sd_watchdog_enabled(3); with --watchdog
+	WatchdogPID  = "WATCHDOG_PID"  // who has to be heard: the worker
+	ReadyFD      = "READY_FD"      // a pipe that a newline is to be written to; with --ack-mode fd
+)
+
 // foreign are the variables of the other dialects. One that is left over in
 // our own environment speaks of us, not of a worker.
 var foreign = []string{
-	ListenFDs, ListenPID, ListenNames, "LISTEN_PIDFDID", "NOTIFY_SOCKET", StarterPort, StarterGeneration,
+	ListenFDs, ListenPID, ListenNames, "LISTEN_PIDFDID", NotifySocket, WatchdogUsec, WatchdogPID, StarterPort, StarterGeneration,
 }
 
 // IsReserved tells whether name belongs to the contract, so that a value left
@@ -67,16 +76,27 @@ type Contract struct {
 	SockPath  string   // absolute path of the control socket
 	MasterPID int
 	SockFD    bool // each worker has a connection of its own, behind the sockets
+	ReadyFD   bool // each worker has a pipe to say that it is ready, behind these
+
+	WatchdogUsec int64 // 0: there is no watchdog
+}
+
+// ReadyNumber is the descriptor of that pipe.
+func (c Contract) ReadyNumber() int {
+	if c.SockFD {
+		return FirstFD + len(c.Sockets) + 1
+	}
+	return FirstFD + len(c.Sockets)
 }
 
 // Base returns the environment that the workers of a generation share: environ
 // (as from os.Environ) without the reserved names, and with the contract's
-// variables but EINHORN_CHILD_INDEX. LISTEN_PID is empty, see [SetPID].
+// variables but EINHORN_CHILD_INDEX. Those for a pid are empty, see [SetPID].
 func (c Contract) Base(environ []string, generation int) []string {
 	env := make([]string, 0, len(environ)+2*len(c.Sockets)+10)
 	for _, kv := range environ {
 		name, _, _ := strings.Cut(kv, "=")
-		if !IsReserved(name) {
+		if !IsReserved(name) && (name != ReadyFD || !c.ReadyFD) {
 			env = append(env, kv)
 		}
 	}
@@ -94,6 +114,12 @@ func (c Contract) Base(environ []string, generation int) []string {
 			env = append(env, StarterPort+"="+ports)
 		}
 		env = append(env, StarterGeneration+"="+strconv.Itoa(generation))
+	}
+	if c.ReadyFD {
+		env = append(env, ReadyFD+"="+strconv.Itoa(c.ReadyNumber()))
+	}
+	if c.WatchdogUsec > 0 {
+		env = append(env, WatchdogUsec+"="+strconv.FormatInt(c.WatchdogUsec, 10), WatchdogPID+"=")
 	}
 	return env
 }
@@ -125,12 +151,14 @@ func (c Contract) WithIndex(base []string, index int) []string {
 
 // WantsPID tells whether workers find their own pid, which is known only in a
 // process that becomes one.
-func (c Contract) WantsPID() bool { return c.Dialects.Systemd && len(c.Sockets) > 0 }
+func (c Contract) WantsPID() bool {
+	return c.Dialects.Systemd && len(c.Sockets) > 0 || c.WatchdogUsec > 0
+}
 
 // SetPID puts the pid in where [Contract.Base] left room for it.
 func SetPID(env []string, pid int) {
 	for i, kv := range env {
-		if kv == ListenPID+"=" {
+		if kv == ListenPID+"=" || kv == WatchdogPID+"=" {
 			env[i] += strconv.Itoa(pid)
 		}
 	}

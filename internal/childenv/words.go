@@ -11,7 +11,8 @@ import (
 
 // Words are the arguments of a program in which these stand for something:
 // {fd:0} and {fd:web} for the number of a socket's descriptor, by its place
-// or its name; {index} for the worker's; {generation} for its. In another pair of
+// or its name; {index} for the worker's; {generation} for its; {ready_fd} for the
+// number in READY_FD, if there is one. In another pair of
 // braces they stand for themselves, without that pair: {{index}} is {index}.
 // Everything else is as it is, braces too.
 type Words struct {
@@ -24,6 +25,8 @@ type part struct {
 	text string
 	then stands
 }
+
+const readyWord = "{ready_fd}"
 
 type stands int
 
@@ -48,16 +51,17 @@ func (e *SocketError) Error() string {
 }
 
 // ParseWords reads a program's name and arguments, of which that many at first
-// are what they are. names are those of the sockets, "" for one that has none. An
+// are what they are. names are those of the sockets, "" for one that has none;
+// ready is the number in READY_FD, 0 if there is none. An
 // error is a [SocketError].
-func ParseWords(words []string, fixed int, names []string) (Words, error) {
+func ParseWords(words []string, fixed int, names []string, ready int) (Words, error) {
 	w := Words{plain: make([]string, len(words))}
 	depends := false
 	for i, word := range words {
 		parts := []part{{text: word}}
 		if i >= fixed {
 			var wrong *SocketError
-			if parts, wrong = parseWord(word, names); wrong != nil {
+			if parts, wrong = parseWord(word, names, ready); wrong != nil {
 				wrong.In = word
 				return Words{}, wrong
 			}
@@ -96,7 +100,7 @@ func (w Words) For(index, generation int) []string {
 
 // parseWord returns at least one part; nothing comes behind the last one, unless
 // the word ends there.
-func parseWord(word string, names []string) (parts []part, wrong *SocketError) {
+func parseWord(word string, names []string, ready int) (parts []part, wrong *SocketError) {
 	var text strings.Builder
 	for word != "" {
 		brace := strings.IndexByte(word, '{')
@@ -124,6 +128,12 @@ func parseWord(word string, names []string) (parts []part, wrong *SocketError) {
 			}
 			parts = append(parts, part{text.String(), then})
 			text.Reset()
+		case readyWord:
+			if ready > 0 {
+				text.WriteString(strconv.Itoa(ready))
+			} else {
+				text.WriteString(readyWord)
+			}
 		default:
 			fd, wrong := socketOf(special, names)
 			if wrong != nil {
@@ -146,7 +156,7 @@ func braced(s string) string {
 		return ""
 	}
 	switch s = s[:end+1]; {
-	case s == "{index}", s == "{generation}":
+	case s == "{index}", s == "{generation}", s == readyWord:
 		return s
 	case strings.HasPrefix(s, "{fd:") && isName(s[len("{fd:"):end]):
 		return s

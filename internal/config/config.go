@@ -44,6 +44,8 @@ type Config struct {
 
 	AckManual  bool          // wait for worker:ack
 	AckTime    time.Duration // timer mode: a worker that lived this long is ready; 0 in manual mode
+	AckBy      AckBy         // manual mode: what else may be the ACK
+	Watchdog   time.Duration // ByNotify: how long a ready worker may be silent; 0: for ever
 	AckTimeout time.Duration // manual mode: how long an ACK may take; 0 (einhorn's): as long as it likes
 
 	Retries        int // failed starts in a row until giving up; Forever
@@ -89,6 +91,16 @@ type Config struct {
 	LogFormat string // "text" or "json"
 	Syslog    bool
 }
+
+// AckBy says how an ACK may come, beside worker:ack on the control socket.
+type AckBy string
+
+// How an ACK may come.
+const (
+	ByControl AckBy = ""       // only there
+	ByNotify  AckBy = "notify" // READY=1 to NOTIFY_SOCKET
+	ByFD      AckBy = "fd"     // a newline to READY_FD
+)
 
 // EnvSource is a directory with a file for each variable, or a file with a line
 // for each.

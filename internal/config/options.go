@@ -144,10 +144,15 @@ func readyOptions() []Option {
 			value: func(d *draft) value { return flagValue(&d.manual) },
 		},
 		{
-			Name: "ack-mode", Arg: "manual|SECONDS", Default: "1", Group: groups[3], Example: "manual",
-			words: []string{"manual", "0", "1", "5"},
-			Help:  "A worker is ready once it sends an ACK (manual), or has lived this long",
-			value: ackModeValue,
+			Name: "ack-mode", Arg: "manual|notify|fd|SECONDS", Default: "1", Group: groups[3], Example: "manual",
+			words: []string{"manual", "notify", "fd", "0", "1", "5"},
+			Help:  "A worker is ready once it sends an ACK (manual), or READY=1 to NOTIFY_SOCKET as under systemd (notify), or a newline to the descriptor READY_FD as under s6 (fd), or has lived this long",
+			value: ownAckModeValue,
+		},
+		{
+			Name: "watchdog", Arg: "DURATION", Default: "0", Unset: "0, never", Group: groups[3], Example: "30s",
+			Help:  "Replace a ready worker that says nothing for this long; with --ack-mode notify",
+			value: func(d *draft) value { return durationValue(&d.cfg.Watchdog, 0) },
 		},
 		{
 			Name: "ack-timeout", Arg: "DURATION", Default: "30s", Group: groups[3], Example: "30s",

@@ -122,10 +122,12 @@ func (d *draft) finish() error {
 		return usagef("cannot use -4 with -6: they leave no address; give one of them, or neither for both families")
 	case c.Quiet && c.Verbose:
 		return usagef("cannot use -q with -v: they contradict each other; give one of them")
-	case d.manual && d.ackMode != "" && !c.AckManual:
+	case d.manual && d.ackMode != "" && (!c.AckManual || c.AckBy != ByControl):
 		return usagef("cannot use -m with --ack-mode %s: -m is --ack-mode manual; give one of them", d.ackMode)
 	case c.SockFD && !c.Dialects.Einhorn:
 		return usagef("cannot use -g with --env %s: EINHORN_SOCK_FD is one of einhorn's variables; try --env einhorn,%[1]s", c.Dialects)
+	case c.Watchdog > 0 && c.AckBy != ByNotify:
+		return usagef("cannot use --watchdog without --ack-mode notify: a worker says over NOTIFY_SOCKET that it is alive; give both")
 	case c.spins():
 		return usagef("cannot use --seconds 0 with --retries forever: a broken program would be started without a pause; try --seconds 0.1")
 	case c.SignalTimeout > 0 && d.given("drain-timeout"), c.SignalTimeout > 0 && d.given("kill-timeout"):

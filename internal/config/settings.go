@@ -53,7 +53,8 @@ var settings = []setting{
 	{"ipv4-only", func(c *Config) string { return strconv.FormatBool(c.Family == bind.IPv4Only) }, nil},
 	{"ipv6-only", func(c *Config) string { return strconv.FormatBool(c.Family == bind.IPv6Only) }, nil},
 	{"backlog", func(c *Config) string { return unless(c.Backlog, 0, "") }, nil},
-	{"ack-mode", ackMode, nil},
+	{"ack-mode", (*Config).AckMode, nil},
+	{"watchdog", func(c *Config) string { return c.Watchdog.String() }, nil},
 	{"ack-timeout", func(c *Config) string { return c.AckTimeout.String() }, ackTimeoutValue},
 	{"upgrade", func(c *Config) string { return map[bool]string{false: "smooth", true: "fleet"}[c.UpgradeFleet] }, nil},
 	{"max-unacked", func(c *Config) string { return strconv.Itoa(c.MaxUnacked) }, byOption("max-unacked")},
@@ -241,8 +242,12 @@ func (c *Config) LogLevel() slog.Level {
 	return map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn}[c.Verbosity()]
 }
 
-func ackMode(c *Config) string {
-	if c.AckManual {
+// AckMode says what makes a worker ready, as --ack-mode would.
+func (c *Config) AckMode() string {
+	switch {
+	case c.AckBy != ByControl:
+		return string(c.AckBy)
+	case c.AckManual:
 		return "manual"
 	}
 	return time.Duration.String(c.AckTime)

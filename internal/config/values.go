@@ -124,17 +124,38 @@ func ackModeValue(d *draft) value {
 	return value{set: func(s string) error {
 		d.ackMode = s
 		if s == "manual" {
-			d.cfg.AckManual, d.cfg.AckTime = true, 0
+			d.cfg.ackBy(ByControl)
 			return nil
 		}
 		t, err := ParseDuration(s)
 		if err != nil {
 			return errors.New("neither manual nor a duration of at most 8760h")
 		}
+		d.cfg.ackBy(ByControl)
 		d.cfg.AckManual, d.cfg.AckTime = false, t
 		return nil
 	}}
 }
+
+// ownAckModeValue takes the ways to ACK, too, that einhorn does not know.
+func ownAckModeValue(d *draft) value {
+	simple := ackModeValue(d)
+	return value{set: func(s string) error {
+		switch by := AckBy(s); by {
+		case ByNotify, ByFD:
+			d.ackMode = s
+			d.cfg.ackBy(by)
+			return nil
+		}
+		if simple.set(s) != nil {
+			return errors.New("neither manual, notify nor fd, nor a duration of at most 8760h")
+		}
+		return nil
+	}}
+}
+
+// ackBy is manual mode, and how an ACK may come.
+func (c *Config) ackBy(by AckBy) { c.AckManual, c.AckTime, c.AckBy = true, 0, by }
 
 func bindValue(p *[]bind.Spec) value {
 	return value{set: func(s string) error {

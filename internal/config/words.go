@@ -17,7 +17,11 @@ func (c *Config) Words(names []string) (childenv.Words, error) {
 	if c.Einhorn {
 		fixed = len(c.Program)
 	}
-	words, err := childenv.ParseWords(c.Program, fixed, names)
+	ready := 0
+	if c.AckBy == ByFD {
+		ready = childenv.Contract{Sockets: make([]childenv.Socket, len(names)), SockFD: c.SockFD}.ReadyNumber()
+	}
+	words, err := childenv.ParseWords(c.Program, fixed, names, ready)
 	if wrong := (*childenv.SocketError)(nil); errors.As(err, &wrong) {
 		return words, usageWrap(err, "cannot use the program's argument %s: %v; write {%s} for the word itself", show(wrong.In), err, wrong.Word)
 	}

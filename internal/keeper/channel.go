@@ -3,46 +3,33 @@
 package keeper
 
 import (
-	"os"
-
-	"golang.org/x/sys/unix"
-
+	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 )
 
-// channelPair makes the connection that is one worker's own: the master gets a
-// duplicate of our end, the worker theirs, which blocks as programs expect.
-func channelPair() (ours, theirs int, err error) {
-	ours, theirs, err = link.Stream()
-	if err != nil {
-		return 0, 0, err
+// channelKinds is what each worker is to have, in the order of its descriptors.
+func (k *keeper) channelKinds() (kinds []link.ChannelKind) {
+	if k.cfg.SockFD {
+		kinds = append(kinds, link.ChannelControl)
 	}
-	if err := unix.SetNonblock(ours, true); err != nil {
-		unix.Close(ours)
-		unix.Close(theirs)
-		return 0, 0, os.NewSyscallError("fcntl", err)
+	switch k.cfg.AckBy {
+	case config.ByNotify:
+		kinds = append(kinds, link.ChannelNotify)
+	case config.ByFD:
+		kinds = append(kinds, link.ChannelReady)
 	}
-	return ours, theirs, nil
+	return kinds
 }
 
-// channelOf is what a master gets of the connection of a worker that lives.
-// Without it the worker can still ACK on the control socket.
-func (k *keeper) channelOf(c *child) (fd int, ok bool) {
-	if c.channel == 0 || !c.running() {
-		return 0, false
+// channelsOf is what a master gets of the channels of a worker that lives.
+// Without them the worker can still ACK on the control socket.
+func (k *keeper) channelsOf(c *child) ([]link.ChannelKind, []int) {
+	if !c.running() {
+		return nil, nil
 	}
-	fd, err := unix.FcntlInt(uintptr(c.channel), unix.F_DUPFD_CLOEXEC, 0)
+	kinds, fds, err := c.channels.Dup()
 	if err != nil {
-		k.log.Error("cannot hand over a worker's own connection", "pid", c.PID, "error", err)
-		return 0, false
+		k.log.Error("cannot hand over what a worker speaks to us by", "pid", c.PID, "error", err)
 	}
-	return fd, true
-}
-
-// closeChannel is for a child that is forgotten.
-func (c *child) closeChannel() {
-	if c.channel != 0 {
-		unix.Close(c.channel)
-		c.channel = 0
-	}
+	return kinds, fds
 }

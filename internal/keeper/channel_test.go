@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"einhyrningsins/internal/channel"
 	"einhyrningsins/internal/link"
 )
 
@@ -39,12 +40,14 @@ func isOpen(fd int) bool {
 	return err == nil
 }
 
+var onlyControl = []link.ChannelKind{link.ChannelControl}
+
 func TestWorkerGetsItsOwnConnection(t *testing.T) {
 	sys := &startSystem{}
-	j := job{serial: 1, channel: true, process: process{files: []uintptr{0, 1, 2}}}
+	j := job{serial: 1, channels: onlyControl, process: process{files: []uintptr{0, 1, 2}}}
 	a := answer{job: j}
 	start(sys, &a)
-	ours, err := a.channel, a.err
+	ours, err := a.channels[0].FD, a.err
 	if err != nil || a.pid != 42 || len(sys.files) != 4 || len(j.process.files) != 3 {
 		t.Fatalf("got %d, %v; files %v of %v", a.pid, err, sys.files, j.process.files)
 	}
@@ -69,11 +72,11 @@ func TestWorkerGetsItsOwnConnection(t *testing.T) {
 
 	sys.err = syscall.ENOENT
 	a = answer{job: j}
-	if start(sys, &a); a.err != syscall.ENOENT || a.channel != 0 || isOpen(int(sys.files[3])) {
-		t.Errorf("after a failure: %d, %v, files %v", a.channel, a.err, sys.files)
+	if start(sys, &a); a.err != syscall.ENOENT || a.channels != nil || isOpen(int(sys.files[3])) {
+		t.Errorf("after a failure: %v, %v, files %v", a.channels, a.err, sys.files)
 	}
 	a = answer{}
-	if start(&startSystem{err: errors.New("no")}, &a); a.err == nil || a.channel != 0 {
+	if start(&startSystem{err: errors.New("no")}, &a); a.err == nil || a.channels != nil {
 		t.Error("a job without a connection got one")
 	}
 }
@@ -85,16 +88,16 @@ func (k *testKeeper) withChannel() (serial uint64, pid int, theirs *os.File) {
 	serial = k.table.next
 	k.send(&link.Spawn{Serial: serial, Generation: 1})
 	j, pid := k.begin()
-	if !j.channel {
+	if !slices.Equal(j.channels, onlyControl) {
 		k.t.Error("the job gives no connection")
 	}
-	ours, fd, err := channelPair()
+	ours, fd, err := channel.Pair()
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	theirs = os.NewFile(uintptr(fd), "theirs")
 	k.t.Cleanup(func() { theirs.Close() })
-	k.answered(answer{job: j, pid: pid, at: k.sys.clock, channel: ours})
+	k.answered(answer{job: j, pid: pid, at: k.sys.clock, channels: channel.List{{Kind: link.ChannelControl, FD: ours}}})
 	return serial, pid, theirs
 }
 
@@ -117,12 +120,12 @@ func TestChannelComesBeforeSpawnedAndInEachHello(t *testing.T) {
 	unix.Close(in.FDs[0])
 	k.masterDies()
 	_, children := k.runMaster()
-	if len(children) != 1 || !children[0].Channel {
+	if len(children) != 1 || !slices.Equal(children[0].Channels, onlyControl) {
 		t.Fatalf("the next master is told %+v", children)
 	}
 	c := k.table.bySerial[serial]
 	b := make([]byte, 4)
-	if n, err := unix.Read(c.channel, b); n != 3 || err != nil {
+	if n, err := unix.Read(c.channels[0].FD, b); n != 3 || err != nil {
 		t.Errorf("read %d, %v", n, err)
 	}
 
@@ -131,10 +134,10 @@ func TestChannelComesBeforeSpawnedAndInEachHello(t *testing.T) {
 	k.sys.end(pid, 0)
 	k.reap()
 	k.masterDies()
-	if _, children = k.runMaster(); len(children) != 1 || children[0].Channel {
+	if _, children = k.runMaster(); len(children) != 1 || children[0].Channels != nil {
 		t.Errorf("the next master is told %+v", children)
 	}
-	ours := c.channel
+	ours := c.channels[0].FD
 	k.send(&link.Live{}, &link.Forget{Serial: serial})
 	if isOpen(ours) {
 		t.Error("the connection of a forgotten worker is still open")
@@ -154,7 +157,7 @@ func TestNoChannelUnlessAskedFor(t *testing.T) {
 	}
 	k.masterDies()
 	_, children := k.runMaster()
-	if slices.ContainsFunc(children, func(c link.Child) bool { return c.Channel }) {
+	if slices.ContainsFunc(children, func(c link.Child) bool { return c.Channels != nil }) {
 		t.Errorf("told %+v", children)
 	}
 }

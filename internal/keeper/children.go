@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"einhyrningsins/internal/channel"
 	"einhyrningsins/internal/link"
 )
 
@@ -17,9 +18,7 @@ type child struct {
 	told  told
 	queue bool // in table.news
 
-	// Our end of the connection that is the worker's own, kept for the masters to
-	// come; 0: it has none.
-	channel int
+	channels channel.List // what it can speak to us by, kept for the masters to come
 }
 
 // minGone is how many workers must at least have come and gone before what
@@ -90,7 +89,7 @@ func (t *table) hasNews(c *child) {
 
 func (t *table) forget(c *child) {
 	delete(t.bySerial, c.Serial)
-	c.closeChannel()
+	c.channels.Close()
 	if t.of[c.Generation]--; t.of[c.Generation] == 0 {
 		delete(t.of, c.Generation)
 	}

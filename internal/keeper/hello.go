@@ -55,8 +55,9 @@ func (k *keeper) tellListener() {
 func (k *keeper) tellChild(c *child) {
 	if c.PID != 0 && !c.told.spawned {
 		c.told.spawned = true
-		if fd, ok := k.channelOf(c); ok {
-			k.master.conn.Send(&link.Channel{Serial: c.Serial}, fd)
+		kinds, fds := k.channelsOf(c)
+		for i, kind := range kinds {
+			k.master.conn.Send(&link.Channel{Serial: c.Serial, Kind: kind}, fds[i])
 		}
 		k.master.conn.Send(&link.Spawned{Serial: c.Serial, PID: c.PID, At: c.StartedAt})
 	}
@@ -119,9 +120,7 @@ func (k *keeper) sayHello(conn *link.Conn, reload bool, more ...int) (knowledge,
 	for _, c := range all {
 		row := c.Child
 		var fds []int
-		if fd, ok := k.channelOf(c); ok {
-			row.Channel, fds = true, []int{fd}
-		}
+		row.Channels, fds = k.channelsOf(c)
 		conn.Send(&row, fds...)
 		known.children[c.Serial] = told{spawned: c.PID != 0, ended: c.ended()}
 	}

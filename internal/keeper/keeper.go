@@ -9,8 +9,8 @@
 // table of workers, masters.go starts masters, hello.go tells them what they
 // must know, orders.go carries out what they ask for, reload.go replaces one that
 // lives, looks.go keeps what generations are started from, spawner.go is the
-// thread that forks, steps.go what lies between that and a worker's program, channel.go is about the connection that a worker may have
-// of its own, nice.go about niceness, alone.go stops everything when no master
+// thread that forks, steps.go what lies between that and a worker's program,
+// channel.go is about what a worker has to speak by, nice.go about niceness, alone.go stops everything when no master
 // can. system.go is the seam to the operating system.
 //
 // What the keeper has to tell is never a queue that can fill: it is a mark at

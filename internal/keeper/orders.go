@@ -89,7 +89,7 @@ func (k *keeper) orderSpawn(m *link.Spawn) {
 	p, l := k.worker, k.launchOf(m.Generation)
 	p.path, p.place, p.env = l.Path(), l.Place, k.contract.WithIndex(l.Env, m.Index)
 	p.argv = k.words.For(m.Index, m.Generation)
-	k.spawner.want(job{serial: c.Serial, process: p, channel: k.cfg.SockFD})
+	k.spawner.want(job{serial: c.Serial, process: p, channels: k.channelKinds()})
 }
 
 func (k *keeper) spawnFailure(serial uint64, err error) *link.SpawnFailed {

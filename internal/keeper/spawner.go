@@ -8,10 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"einhyrningsins/internal/channel"
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/launch"
+	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
 	"einhyrningsins/internal/step"
 )
@@ -20,13 +20,13 @@ import (
 // a master, or bind the control socket anew (which sets the umask that a
 // child would inherit).
 type job struct {
-	serial  uint64 // of the worker, or 0
-	process process
-	channel bool                 // it gets a connection of its own, behind its other files
-	renew   *claim.ControlSocket // to bind anew
-	look    *launch.Looking
-	renice  *child // the worker that the process is to give its niceness
-	heir    *heir  // to start from the binary at process.path, which is to be held open
+	serial   uint64 // of the worker, or 0
+	process  process
+	channels []link.ChannelKind   // what it gets to speak to us by, behind its other files
+	renew    *claim.ControlSocket // to bind anew
+	look     *launch.Looking
+	renice   *child // the worker that the process is to give its niceness
+	heir     *heir  // to start from the binary at process.path, which is to be held open
 }
 
 // answer is what became of a job.
@@ -38,9 +38,9 @@ type answer struct {
 
 	report *step.Report // of a worker that has not reached its program yet; nil: it has
 
-	bound   claim.Bound // of a job to renew
-	channel int         // our end of the worker's own connection; 0: it has none
-	binary  *os.File    // of an heir
+	bound    claim.Bound  // of a job to renew
+	channels channel.List // our ends of the worker's
+	binary   *os.File     // of an heir
 }
 
 // spawner is the loop's side of the one thread that forks. Where workers have a
@@ -93,28 +93,24 @@ func (s spawner) serve(sys system, jobs <-chan job) {
 	}
 }
 
-// start runs a process, with a connection of its own and by way of a step if the
-// job says so.
+// start runs a process, with the channels and by way of a step if the job says
+// so.
 func start(sys system, a *answer) {
 	p := a.job.process
-	if a.job.channel {
-		ours, theirs, err := channelPair()
-		if err != nil {
-			a.err = err
-			return
-		}
-		defer unix.Close(theirs)
-		p.files = append(slices.Clone(p.files), uintptr(theirs))
-		a.channel = ours
-	}
-	if p.step == nil {
+	ours, theirs, files, env, err := channel.Make(a.job.channels, p.files, p.env)
+	p.files, p.env = files, env
+	switch {
+	case err != nil:
+		a.err = err
+	case p.step == nil:
 		a.pid, a.err = sys.start(p)
-	} else {
+	default:
 		a.pid, a.report, a.err = startStep(sys, p)
 	}
-	if a.err != nil && a.channel != 0 {
-		unix.Close(a.channel)
-		a.channel = 0
+	channel.CloseAll(theirs)
+	if a.channels = ours; a.err != nil {
+		ours.Close()
+		a.channels = nil
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/notify"
 	"einhyrningsins/internal/platform"
 	"einhyrningsins/internal/step"
 	"einhyrningsins/internal/version"
@@ -125,6 +126,9 @@ func (k *keeper) prepare(world World) (err error) {
 	if !k.cfg.Limits.None() && !step.Supported {
 		return errors.New("cannot set user, group or limits of workers on this system; leave --user, --group, --umask, --rlimit, --no-new-privs and --oom-score-adj out")
 	}
+	if k.cfg.AckBy == config.ByNotify && !notify.HasSocket {
+		return errors.New("cannot use --ack-mode notify: this system does not tell who sent a datagram; try --ack-mode fd")
+	}
 	k.devNull, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("cannot open %s: %w", os.DevNull, err)
@@ -171,6 +175,7 @@ func (k *keeper) prepare(world World) (err error) {
 func (k *keeper) describe(world World) error {
 	k.contract = childenv.Contract{
 		Dialects: k.cfg.Dialects, SockPath: k.cfg.SocketPath, MasterPID: os.Getpid(), SockFD: k.cfg.SockFD,
+		ReadyFD: k.cfg.AckBy == config.ByFD, WatchdogUsec: k.cfg.Watchdog.Microseconds(),
 	}
 	k.contract.Dialects.Systemd = k.cfg.Dialects.Systemd && step.Supported
 	k.worker = process{files: []uintptr{k.devNull.Fd(), 1, 2}}

@@ -52,7 +52,7 @@ func startStep(sys system, p process) (pid int, report *step.Report, err error) 
 // workerStarted takes a process that is a worker now, or becomes one.
 func (k *keeper) workerStarted(a answer) {
 	c := k.table.bySerial[a.job.serial]
-	c.channel = a.channel
+	c.channels = a.channels
 	if a.report == nil {
 		k.begins(c, a.pid, a.at)
 		return

@@ -86,7 +86,7 @@ type Child struct {
 	Saved      json.RawMessage `json:"saved,omitempty"`
 	Exit       *Exited         `json:"exit"`
 	Failed     *SpawnFailed    `json:"failed"`
-	Channel    bool            `json:"channel"` // our end of its EINHORN_SOCK_FD comes along as a descriptor
+	Channels   []ChannelKind   `json:"channels"` // our ends of these come along as descriptors, in this order
 }
 
 // Level orders what a worker was told by signals.
@@ -147,11 +147,22 @@ type Done struct {
 // Listener hands over the control socket's listener, bound anew.
 type Listener struct{}
 
-// Channel hands over our end of a worker's EINHORN_SOCK_FD, before the worker's
-// Spawned. Nobody but that worker has the other end.
+// Channel hands over our end of something that a worker can speak to us by,
+// before the worker's Spawned. Nobody but that worker was given the other end.
 type Channel struct {
-	Serial uint64 `json:"serial"`
+	Serial uint64      `json:"serial"`
+	Kind   ChannelKind `json:"kind"`
 }
+
+// ChannelKind says what a worker has.
+type ChannelKind string
+
+// What a worker can have.
+const (
+	ChannelControl ChannelKind = "control" // EINHORN_SOCK_FD: a stream, as to the control socket
+	ChannelNotify  ChannelKind = "notify"  // NOTIFY_SOCKET: a datagram socket
+	ChannelReady   ChannelKind = "ready"   // READY_FD: a pipe
+)
 
 // Greet is the first that a master says, before it is told anything: which
 // versions of the link it speaks.

@@ -3,41 +3,70 @@
 package master
 
 import (
-	"errors"
-
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/control"
 	"einhyrningsins/internal/link"
 )
 
-// A worker may have a connection to us from its start (-g, EINHORN_SOCK_FD).
-// Whoever speaks there is that worker, and only for itself.
+// A worker may have something to speak to us by that nobody else was given: a
+// connection to us (-g, EINHORN_SOCK_FD), on which whoever speaks is that worker,
+// and only for itself; a socket for what it says of itself, or a pipe
+// (--ack-mode notify and fd; notify.go).
 
-// takeChannel keeps the connection that came with a row of the hello.
-func (o *opening) takeChannel(c *link.Child, fds []int) {
-	for _, fd := range fds {
-		if _, twice := o.channels[c.Serial]; !c.Channel || twice {
+// ownChannel is one of these, until it is served.
+type ownChannel struct {
+	kind link.ChannelKind
+	fd   int
+}
+
+// takeChannels keeps what came with a row of the hello.
+func (o *opening) takeChannels(c *link.Child, fds []int) {
+	if o.channels == nil {
+		o.channels = map[uint64][]ownChannel{}
+	}
+	for i, fd := range fds {
+		if i >= len(c.Channels) {
 			unix.Close(fd)
 			continue
 		}
-		if o.channels == nil {
-			o.channels = map[uint64]int{}
-		}
-		o.channels[c.Serial] = fd
+		o.channels[c.Serial] = append(o.channels[c.Serial], ownChannel{c.Channels[i], fd})
 	}
 }
 
-// serveChannel serves the connection that came with a message; none came if we
-// could have no more descriptors.
-func (l *loop) serveChannel(serial uint64, fds []int) {
-	err := errors.New("no descriptor is to be had for it")
+// takeChannel serves what a worker has from its start; none comes if we could
+// have no more descriptors. What a worker says of itself is read once it is
+// known who it is, with its Spawned.
+func (l *loop) takeChannel(m *link.Channel, fds []int) {
+	if len(fds) == 0 {
+		l.log.Error("a worker cannot speak to us as it should: no descriptor is to be had for it", "serial", m.Serial, "kind", m.Kind)
+	}
 	for _, fd := range fds {
-		err = l.control.AddWorker(fd, serial)
+		if m.Kind != link.ChannelControl {
+			l.channels[m.Serial] = append(l.channels[m.Serial], ownChannel{m.Kind, fd})
+		} else if err := l.control.AddWorker(fd, m.Serial); err != nil {
+			l.log.Error("a worker cannot use its own connection", "serial", m.Serial, "error", err)
+		}
 	}
-	if err != nil {
-		l.log.Error("a worker cannot use its own connection", "serial", serial, "error", err)
+}
+
+// listenTo reads what a worker says of itself, now that it is known who it is.
+func (l *loop) listenTo(serial uint64) {
+	list := l.channels[serial]
+	delete(l.channels, serial)
+	for _, ch := range list {
+		w, _ := l.pool.Worker(serial)
+		l.listen(w, ch)
 	}
+}
+
+func (l *loop) endChannels(serial uint64) {
+	for _, ch := range l.channels[serial] {
+		unix.Close(ch.fd)
+	}
+	delete(l.channels, serial)
+	l.heard.Remove(serial)
+	l.control.EndWorker(serial)
 }
 
 // workerOfChannel finds the worker that speaks on its own connection. It need

@@ -60,7 +60,7 @@ func TestAckOnTheWorkersOwnConnection(t *testing.T) {
 	spawn := expect[*link.Spawn](k)
 	c, ours := k.channel()
 	c.say(`{"command":"worker:ack"}`) // before anybody knows its pid
-	k.conn.Send(&link.Channel{Serial: spawn.Serial}, k.give(ours))
+	k.conn.Send(&link.Channel{Serial: spawn.Serial, Kind: link.ChannelControl}, k.give(ours))
 	k.conn.Send(&link.Spawned{Serial: spawn.Serial, PID: 1 << 28, At: link.Now()})
 	c.heard("Acknowledged!")
 	k.savedReady(spawn.Serial)
@@ -79,7 +79,7 @@ func TestAWorkersOwnConnectionIsForItselfAlone(t *testing.T) {
 		spawn := expect[*link.Spawn](k)
 		c, ours := k.channel()
 		own, serials = append(own, c), append(serials, spawn.Serial)
-		k.conn.Send(&link.Channel{Serial: spawn.Serial}, k.give(ours))
+		k.conn.Send(&link.Channel{Serial: spawn.Serial, Kind: link.ChannelControl}, k.give(ours))
 		k.conn.Send(&link.Spawned{Serial: spawn.Serial, PID: 1<<28 + i, At: link.Now()})
 	}
 	own[1].say(`{"command":"worker:ack","id":0,"pid":%d}`, 1<<28+1)
@@ -110,8 +110,8 @@ func TestAWorkersOwnConnectionComesWithTheHello(t *testing.T) {
 	k.hello.Masters, k.hello.NextSerial, k.hello.Rebuild = 1, 3, "the test says so"
 	k.fds = map[uint64]int{1: k.give(ours), 2: k.give(goneOurs)}
 	k.start(
-		link.Child{Serial: 1, Generation: 1, PID: 1 << 28, StartedAt: link.Now(), Channel: true},
-		link.Child{Serial: 2, Generation: 1, PID: 1<<28 + 1, StartedAt: link.Now(), Channel: true},
+		link.Child{Serial: 1, Generation: 1, PID: 1 << 28, StartedAt: link.Now(), Channels: []link.ChannelKind{link.ChannelControl}},
+		link.Child{Serial: 2, Generation: 1, PID: 1<<28 + 1, StartedAt: link.Now(), Channels: []link.ChannelKind{link.ChannelControl}},
 	)
 	c.heard("Acknowledged!")
 	k.savedReady(1)

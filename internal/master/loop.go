@@ -14,6 +14,7 @@ import (
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/control"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/notify"
 	"einhyrningsins/internal/pool"
 	"einhyrningsins/internal/version"
 )
@@ -44,12 +45,14 @@ type loop struct {
 	caught  map[int]int // signals to be forgotten with the next save
 	end     *pool.End
 
-	launches []link.Launch   // what generations are started from, the newest last
-	kept     []int           // generations of which workers may still be spawned
-	reloads  []*control.Call // clients that wait for a reload
-	quiesce  int             // the stream to hand over on, once nothing is under way; or -1
-	handover *link.Conn      // the stream to the next master; not nil: we stand still for it
-	later    []link.Received // what the keeper said meanwhile
+	launches []link.Launch           // what generations are started from, the newest last
+	kept     []int                   // generations of which workers may still be spawned
+	heard    *notify.Set             // what workers say of themselves
+	channels map[uint64][]ownChannel // what those may speak to us by that are not known yet
+	reloads  []*control.Call         // clients that wait for a reload
+	quiesce  int                     // the stream to hand over on, once nothing is under way; or -1
+	handover *link.Conn              // the stream to the next master; not nil: we stand still for it
+	later    []link.Received         // what the keeper said meanwhile
 }
 
 // ping is a worker's last sign of life.
@@ -63,7 +66,7 @@ func newLoop(o *opening, conn *link.Conn, log Log) *loop {
 		cfg: o.cfg, hello: o.hello, link: conn,
 		log: log.Logger(), flush: log.Flush, setLevel: log.SetLevel,
 		byPID: map[int]uint64{}, pinged: map[uint64]ping{}, told: map[uint64][]syscall.Signal{}, caught: map[int]int{},
-		quiesce: -1,
+		quiesce: -1, heard: notify.New(), channels: map[uint64][]ownChannel{},
 	}
 	maps.Copy(l.told, o.handed.luggage.Told)
 	for _, p := range o.handed.luggage.Pings {
@@ -114,6 +117,11 @@ func (l *loop) goOn(o *opening) error {
 	// Live comes last: a saved state that kills masters must not count as one
 	// that works.
 	l.step(append([]pool.Event{pool.Begun{}}, events...)...)
+	for _, w := range l.pool.Workers() {
+		if w.PID != 0 {
+			l.listenTo(w.Serial)
+		}
+	}
 	l.link.Send(&link.Live{})
 	return nil
 }
@@ -127,9 +135,9 @@ func (l *loop) run() {
 			l.standStill()
 		}
 		l.arm(timer)
-		calls := l.control.Calls()
+		calls, said := l.control.Calls(), l.heard.Events()
 		if l.link.Pending() || l.quiesce >= 0 || l.handover != nil {
-			calls = nil // the keeper is behind, or another master comes: clients have to wait
+			calls, said = nil, nil // the keeper is behind, or another master comes: clients have to wait
 		}
 		select {
 		case in, open := <-l.link.In():
@@ -140,6 +148,8 @@ func (l *loop) run() {
 			l.news(in)
 		case c := <-calls:
 			l.call(c)
+		case e := <-said:
+			l.said(e)
 		case <-l.link.Drained():
 			l.release()
 		case <-timer.C:
@@ -173,7 +183,7 @@ func (l *loop) arm(timer *time.Timer) {
 }
 
 // catchUp handles all that has arrived before a deadline is acted upon: the
-// keeper's news first, exits among them, then what clients have sent.
+// keeper's news first, exits among them, then what clients and workers have sent.
 func (l *loop) catchUp() {
 	l.catchUpLink()
 	arrived := l.control.Arrived()
@@ -190,6 +200,7 @@ func (l *loop) catchUp() {
 			arrived = nil
 		}
 	}
+	l.catchUpSaid()
 	l.catchUpLink()
 }
 

@@ -45,7 +45,7 @@ type opening struct {
 	hello    link.Hello
 	cfg      config.Config
 	children []link.Child
-	channels map[uint64]int // descriptors of workers' own connections, by serial
+	channels map[uint64][]ownChannel // what workers have to speak to us by, by serial
 	listener *net.UnixListener
 	from     *os.File // where the old master hands over; nil: there is none
 	handed   handed   // what it handed over
@@ -87,6 +87,7 @@ func Run(linkFile *os.File, newLog func(*config.Config) Log) error {
 		return nil
 	}
 	l.control.Resume()
+	l.heard.Resume()
 	l.run()
 	return nil
 }
@@ -131,7 +132,7 @@ func (o *opening) take(in link.Received) (done bool, err error) {
 		return false, err
 	case *link.Child:
 		o.children = append(o.children, *m)
-		o.takeChannel(m, in.FDs)
+		o.takeChannels(m, in.FDs)
 	case *link.Begin:
 		if o.listener == nil || len(o.children) != o.hello.Children {
 			return false, errors.New("cannot start: the keeper's hello is not whole")
@@ -165,7 +166,7 @@ func settingsOf(c *config.Config) pool.Settings {
 		Retries: c.Retries, UpgradeRetries: c.UpgradeRetries,
 		Seconds: c.Seconds, MaxUnacked: c.MaxUnacked, MaxUpgradeAdditional: c.MaxUpgradeAdditional,
 		GracefulSignal: pool.Signal(c.GracefulSignal),
-		DrainTimeout:   c.DrainTimeout, KillTimeout: c.KillTimeout, SignalTimeout: c.SignalTimeout,
+		DrainTimeout:   c.DrainTimeout, KillTimeout: c.KillTimeout, SignalTimeout: c.SignalTimeout, Watchdog: c.Watchdog,
 	}
 }
 

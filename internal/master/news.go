@@ -37,6 +37,7 @@ func (l *loop) news(in link.Received) {
 	case *link.Spawned:
 		l.byPID[m.PID] = m.Serial
 		l.step(pool.Spawned{Serial: m.Serial, PID: m.PID, At: m.At})
+		l.listenTo(m.Serial)
 		l.unpark()
 	case *link.SpawnFailed:
 		l.step(spawnFailed(m))
@@ -53,7 +54,7 @@ func (l *loop) news(in link.Received) {
 	case *link.LookFailed:
 		l.step(pool.LookFailed{Generation: m.Generation, How: m.Reason})
 	case *link.Channel:
-		l.serveChannel(m.Serial, in.FDs)
+		l.takeChannel(m, in.FDs)
 		return
 	case *link.Listener:
 		l.newListener(in.FDs)
@@ -89,7 +90,7 @@ func (l *loop) exited(m *link.Exited) {
 func (l *loop) forgetWorker(serial uint64) {
 	delete(l.pinged, serial)
 	delete(l.told, serial)
-	l.control.EndWorker(serial)
+	l.endChannels(serial)
 }
 
 func exited(m *link.Exited) pool.Exited {

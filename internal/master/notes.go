@@ -24,6 +24,8 @@ var aboutWorkers = map[pool.Kind]struct {
 	pool.NoteStopped:    {slog.LevelInfo, "worker was sent TERM"},
 	pool.NoteKilled:     {slog.LevelWarn, "worker was sent KILL"},
 	pool.NoteEnded:      {slog.LevelInfo, "worker ended"},
+	pool.NoteSilent:     {slog.LevelWarn, "worker is to be replaced; it stays until another is ready"},
+	pool.NoteLeaving:    {slog.LevelInfo, "worker says that it ends"},
 	pool.NoteOverdue:    {slog.LevelWarn, "no ACK; it may have been lost with a master, so the worker stays until it is replaced"},
 }
 

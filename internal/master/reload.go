@@ -97,8 +97,10 @@ func (l *loop) openControl(o *opening) (err error) {
 			l.log.Warn("lost a client", "error", err)
 		}
 	}
-	for serial, fd := range o.channels {
-		l.serveChannel(serial, []int{fd})
+	for serial, list := range o.channels {
+		for _, ch := range list {
+			l.takeChannel(&link.Channel{Serial: serial, Kind: ch.kind}, []int{ch.fd})
+		}
 	}
 	return nil
 }
@@ -151,10 +153,12 @@ func (l *loop) standStill() {
 		l.link.Send(&link.Quiesced{Failure: err.Error()})
 		return
 	}
+	l.stopListening()
 	clients, err := l.control.Suspend()
 	if err != nil {
 		conn.Close()
 		l.control.Resume()
+		l.heard.Resume()
 		l.link.Send(&link.Quiesced{Failure: err.Error()})
 		return
 	}
@@ -183,6 +187,7 @@ func (l *loop) reloadFailed(m *link.ReloadFailed) {
 		l.handover.Close()
 		l.handover = nil
 		l.control.Resume()
+		l.heard.Resume()
 	}
 	calls := l.reloads
 	l.reloads = nil

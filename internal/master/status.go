@@ -37,7 +37,7 @@ func (l *loop) statusData() *wire.Status {
 		PID: l.hello.KeeperPID, MasterPID: os.Getpid(), Version: version.Version,
 		Program: l.cfg.Program, StartedAt: l.hello.StartedAt.UTC().Truncate(time.Millisecond),
 		Generation: st.Generation, GoodGeneration: st.Good, Number: st.Number,
-		AckMode: "manual", Sockets: []wire.Socket{}, Workers: []wire.Worker{},
+		AckMode: l.cfg.AckMode(), Sockets: []wire.Socket{}, Workers: []wire.Worker{},
 		Missing: l.pool.Missing(), FailedStarts: st.Failures.Count,
 		LastFailure: st.LastFailure.Text, Stopping: l.stopping(),
 		KeeperVersion: l.hello.Software, Generations: l.generations(),
@@ -48,9 +48,6 @@ func (l *loop) statusData() *wire.Status {
 	}
 	if st.Upgrade.Phase == pool.Idle {
 		s.Upgrade.Generation, s.Upgrade.Ready = st.Generation, l.pool.ReadyOf(st.Generation)
-	}
-	if !l.cfg.AckManual {
-		s.AckMode = l.cfg.AckTime.String()
 	}
 	if st.Upgrade.Phase == pool.Running {
 		s.FailedStarts = max(s.FailedStarts, st.Upgrade.Failures.Count)
@@ -75,6 +72,7 @@ func (l *loop) workerStatus(w pool.Worker, at func(time.Duration) time.Time) wir
 	s := wire.Worker{
 		PID: w.PID, Index: w.Index, Generation: w.Generation,
 		State: w.Phase.String(), StartedAt: at(w.StartedAt),
+		Status: w.Status, Silent: w.Phase == pool.Ready && w.SilentAt != 0,
 	}
 	if w.ReadyAt != 0 {
 		t := at(w.ReadyAt)
@@ -119,6 +117,12 @@ func statusText(s *wire.Status) string {
 		fmt.Fprintf(&b, "\nworker %d: index %d, generation %d, %s since %s", w.PID, w.Index, w.Generation, w.State, w.StartedAt.Format(time.RFC3339))
 		if w.PingedRequestID != "" {
 			fmt.Fprintf(&b, ", last ping %q", w.PingedRequestID)
+		}
+		if w.Silent {
+			b.WriteString(", silent")
+		}
+		if w.Status != "" {
+			fmt.Fprintf(&b, ": %s", w.Status)
 		}
 	}
 	return b.String()

@@ -5,6 +5,7 @@ package master
 import (
 	"golang.org/x/sys/unix"
 
+	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/control"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/pool"
@@ -113,6 +114,9 @@ func (l *loop) workerPing(c *control.Call) *wire.Error {
 		err = wire.Errorf(wire.Refused, "cannot ping for worker %d: a worker may speak only for itself", pid)
 	default:
 		l.pinged[serial] = ping{at: link.Now(), requestID: c.RequestID}
+		if l.cfg.AckBy == config.ByNotify {
+			l.step(pool.Alive{Serial: serial})
+		}
 	}
 	switch {
 	case c.Dialect == control.Einhorn:

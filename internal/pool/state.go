@@ -228,6 +228,14 @@ func (p *Pool) Workers() []Worker {
 	return list
 }
 
+// Worker returns a copy of one worker.
+func (p *Pool) Worker(serial uint64) (w Worker, ok bool) {
+	if p.workers[serial] == nil {
+		return w, false
+	}
+	return *p.workers[serial], true
+}
+
 // Next is the serial of the next worker.
 func (p *Pool) Next() uint64 { return p.next }
 

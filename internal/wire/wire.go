@@ -171,7 +171,7 @@ type Status struct {
 	Generation     int           `json:"generation"`      // the newest
 	GoodGeneration int           `json:"good_generation"` // the last whose upgrade was done
 	Number         int           `json:"number"`          // wanted workers
-	AckMode        string        `json:"ack_mode"`        // "manual", or seconds as "1s"
+	AckMode        string        `json:"ack_mode"`        // "manual", "notify", "fd", or seconds as "1s"
 	Sockets        []Socket      `json:"sockets"`
 	Upgrade        UpgradeStatus `json:"upgrade"`
 	Workers        []Worker      `json:"workers"`       // live processes only, by index
@@ -247,6 +247,8 @@ type Worker struct {
 	ReadyAt         *time.Time `json:"ready_at"`
 	PingedAt        *time.Time `json:"pinged_at"`
 	PingedRequestID string     `json:"pinged_request_id"`
+	Status          string     `json:"status"` // what it said of itself last (STATUS=), control characters escaped
+	Silent          bool       `json:"silent"` // it is ready, but was silent for too long: it stays until another is ready
 }
 
 // Progress is the "data" of the lines that upgrade and follow stream, and of

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package notify
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Set is the descriptors of all workers. Its methods are for one goroutine.
+type Set struct {
+	readers map[key]*reader
+	events  chan Event
+	parked  chan struct{}
+	paused  bool
+}
+
+// key is one descriptor of a worker.
+type key struct {
+	serial uint64
+	pipe   bool
+}
+
+// New makes a set that is paused.
+func New() *Set {
+	return &Set{readers: map[key]*reader{}, events: make(chan Event), parked: make(chan struct{}, 1), paused: true}
+}
+
+// Add reads what the worker with this pid says on a socket, or on a pipe. It
+// takes fd over.
+func (s *Set) Add(fd int, pipe bool, serial uint64, pid int) error {
+	unix.CloseOnExec(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("cannot listen to a worker: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "worker")
+	raw, err := file.SyscallConn()
+	k := key{serial, pipe}
+	if err != nil || s.readers[k] != nil {
+		file.Close()
+		return err
+	}
+	r := &reader{set: s, serial: serial, pid: pid, pipe: pipe, file: file, raw: raw, fd: fd, budget: burst}
+	s.readers[k] = r
+	if !s.paused {
+		r.start()
+	}
+	return nil
+}
+
+// Remove is for a worker that is gone.
+func (s *Set) Remove(serial uint64) {
+	s.remove(key{serial, false})
+	s.remove(key{serial, true})
+}
+
+// EndPipe is for a pipe by which nothing more comes.
+func (s *Set) EndPipe(serial uint64) { s.remove(key{serial, true}) }
+
+func (s *Set) remove(k key) {
+	r := s.readers[k]
+	if r == nil {
+		return
+	}
+	delete(s.readers, k)
+	if r.stop == nil {
+		r.file.Close()
+		return
+	}
+	r.end()
+	go func() {
+		<-r.done
+		r.file.Close()
+		r.left.Release()
+	}()
+}
+
+// Events delivers what workers say. What one says is delivered in order.
+func (s *Set) Events() <-chan Event { return s.events }
+
+// Idle tells whether all that had arrived was taken from Events. When it is
+// false, either Events or Parked delivers soon.
+func (s *Set) Idle() bool {
+	if s.paused {
+		return true
+	}
+	var polled []unix.PollFd
+	var list []*reader
+	for _, r := range s.readers {
+		if !r.ended.Load() {
+			polled = append(polled, unix.PollFd{Fd: int32(r.fd), Events: unix.POLLIN})
+			list = append(list, r)
+		} else if r.busy.Load() {
+			return false
+		}
+	}
+	// The order matters: bytes leave the kernel only after busy was set.
+	for {
+		_, err := unix.Poll(polled, 0)
+		if err == nil {
+			break
+		}
+		if err != unix.EINTR {
+			return true
+		}
+	}
+	for i, r := range list {
+		if polled[i].Revents != 0 || r.busy.Load() {
+			return false
+		}
+	}
+	return true
+}
+
+// Parked receives a value when a reader has run out of bytes.
+func (s *Set) Parked() <-chan struct{} { return s.parked }
+
+// Pause stops reading, and returns what was read and not delivered.
+func (s *Set) Pause() (left []Event) {
+	if s.paused {
+		return nil
+	}
+	s.paused = true
+	for _, r := range s.readers {
+		r.end()
+	}
+	for _, r := range s.readers {
+		<-r.done
+		if !r.left.empty() {
+			left = append(left, r.left)
+			r.left = Event{}
+		}
+	}
+	return left
+}
+
+// Resume begins to read, or goes on.
+func (s *Set) Resume() {
+	if !s.paused {
+		return
+	}
+	s.paused = false
+	for _, r := range s.readers {
+		if !r.ended.Load() {
+			r.start()
+		}
+	}
+}
