@@ -70,16 +70,24 @@ func startDaemon(ctx context.Context, t *testing.T, s server) *daemon {
 // waitReady waits until there are n workers, all ready, and no others.
 func (d *daemon) waitReady(ctx context.Context, n int) {
 	d.t.Helper()
-	d.eventually(ctx, fmt.Sprintf("%d ready workers", n), func() (bool, string) {
+	d.waitWorkers(ctx, n, 0)
+}
+
+// waitWorkers waits until there are just so many workers that are ready, and so
+// many that drain.
+func (d *daemon) waitWorkers(ctx context.Context, ready, draining int) {
+	d.t.Helper()
+	d.eventually(ctx, fmt.Sprintf("%d ready workers, and %d that drain", ready, draining), func() (bool, string) {
 		st, err := d.client.Status(ctx)
 		if err != nil {
 			return false, err.Error()
 		}
 		d.addr = st.Sockets[0].Address
-		fit := len(st.Workers) == n
+		states := make(map[string]int)
 		for _, w := range st.Workers {
-			fit = fit && w.State == "ready"
+			states[w.State]++
 		}
+		fit := states["ready"] == ready && states["draining"] == draining && len(st.Workers) == ready+draining
 		return fit, fmt.Sprintf("%+v", st.Workers)
 	})
 }

@@ -122,7 +122,7 @@ func TestDrain(t *testing.T) {
 		}
 		// Connections are accepted in their order, so once a later one has its
 		// answer the earlier ones were accepted.
-		unused, half, idle, probe := dial(t, f), dial(t, f), dial(t, f), dial(t, f)
+		unused, half, idle, probe := dial(t, f.Addr()), dial(t, f.Addr()), dial(t, f.Addr()), dial(t, f.Addr())
 		half.send(get[:7])
 		if body, last := idle.ask(); !strings.Contains(body, "index=0 build=x") || last {
 			t.Errorf("got %q, last %v", body, last)
@@ -158,7 +158,7 @@ func TestTermEndsSoon(t *testing.T) {
 		if err := f.Grow(1); err != nil {
 			t.Fatal(err)
 		}
-		unused, probe := dial(t, f), dial(t, f)
+		unused, probe := dial(t, f.Addr()), dial(t, f.Addr())
 		probe.ask()
 		if err := f.StopOldest(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
@@ -180,7 +180,7 @@ func TestSlowRequestIsFinished(t *testing.T) {
 	if err := f.Grow(1); err != nil {
 		t.Fatal(err)
 	}
-	slow, probe := dial(t, f), dial(t, f)
+	slow, probe := dial(t, f.Addr()), dial(t, f.Addr())
 	slow.send("GET /slow?for=300ms HTTP/1.1\r\nHost: x\r\n\r\n")
 	probe.ask()
 	if err := f.StopOldest(syscall.SIGTERM); err != nil {
@@ -219,9 +219,9 @@ type visitor struct {
 	in *bufio.Reader
 }
 
-func dial(t *testing.T, f *fleet.Fleet) *visitor {
+func dial(t *testing.T, addr string) *visitor {
 	t.Helper()
-	nc, err := net.Dial("tcp", f.Addr())
+	nc, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,17 +59,9 @@ type tally struct {
 // counts what was lost.
 func survivesUpgrades(t *testing.T, s server) tally {
 	t.Helper()
-	for _, command := range s.needs {
-		if _, err := exec.LookPath(command); err != nil {
-			t.Skipf("%s is not installed; make test installs it, as root on Debian", command)
-		}
-	}
-	t.Parallel()
-	s.complete()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	d := s.start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	d := startDaemon(ctx, t, s)
-	d.waitReady(ctx, 3)
 	sent := s.upgradeUnderLoad(ctx, t, d)
 	d.waitReady(ctx, 3)
 	if body, err := s.ask(ctx, d.addr); err != nil || !strings.Contains(body, s.newest) {
@@ -84,6 +76,24 @@ func survivesUpgrades(t *testing.T, s server) tally {
 		t.Errorf("%v: %s", err, sent.text)
 	}
 	return sent
+}
+
+// start starts the daemon and waits for three ready workers, or skips the test
+// where the server is not installed.
+func (s *server) start(t *testing.T) *daemon {
+	t.Helper()
+	for _, command := range s.needs {
+		if _, err := exec.LookPath(command); err != nil {
+			t.Skipf("%s is not installed; make test installs it, as root on Debian", command)
+		}
+	}
+	t.Parallel()
+	s.complete()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	d := startDaemon(ctx, t, *s)
+	d.waitReady(ctx, 3)
+	return d
 }
 
 func (s *server) complete() {
@@ -143,14 +153,15 @@ func (s *server) upgradeUnderLoad(ctx context.Context, t *testing.T, d *daemon) 
 // webTraffic keeps six clients busy with what is answered at once, and two with
 // what is not, so that each worker has a request under way when it is retired.
 func webTraffic(ctx context.Context, addr string, answered func()) (tally, error) {
-	count := func([]byte) { answered() }
 	kinds := []load.Options{
-		{Addr: addr, Conns: 6, NewFraction: 0.5, Rate: 300, OnAnswer: count},
-		{Addr: addr, Conns: 2, NewFraction: 0.5, Rate: 20, Path: "/slow?for=50ms", OnAnswer: count},
+		{Conns: 6, Rate: 300},
+		{Conns: 2, Rate: 20, Path: "/slow?for=50ms"},
 	}
 	results, errs := make([]load.Result, len(kinds)), make([]error, len(kinds))
 	var wg sync.WaitGroup
 	for i, opts := range kinds {
+		opts.Addr, opts.NewFraction, opts.OnAnswer = addr, 0.5, func([]byte) { answered() }
+		opts.Timeout = 30 * time.Second // a machine with too much to do is no loss
 		wg.Go(func() { results[i], errs[i] = load.Run(ctx, opts) })
 	}
 	wg.Wait()

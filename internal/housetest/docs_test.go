@@ -85,7 +85,7 @@ var otherOptions = []string{
 	// einhyrningsinsctl; its own tests hold its manual against its options
 	"--execute", "--json", "--reload",
 	// the examples, and servers that run in them
-	"--addr", "--build", "--boot", "--test", "--fd", "--threads",
+	"--addr", "--build", "--boot", "--test", "--fd", "--threads", "--ini", "--http-socket",
 	// go, git, systemd, docker, coreutils, Server::Starter
 	"--signal-on-hup", "--interval", "--foreground", "--kill-whom", "--kill-who", "--stop-timeout",
 }
