@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -98,12 +99,9 @@ func (o *Orders) become(words []string, place *launch.Place, report int) *Failur
 	return fail(syscall.Exec(path, words, env), "")
 }
 
-// environ is the program's. Ours has one variable more, the last.
+// environ is the program's.
 func (o *Orders) environ() []string {
-	env := os.Environ()
-	if n := len(env); n > 0 && isRuntimes(env[n-1]) {
-		env = env[:n-1]
-	}
+	env := slices.DeleteFunc(os.Environ(), isRuntimes)
 	for _, kv := range o.Env {
 		env = append(env, string(kv))
 	}

@@ -50,6 +50,10 @@ type Orders struct {
 // for the program, so they are put aside for the moment.
 var runtimes = []string{"GODEBUG=", "GOGC=", "GOMEMLIMIT=", "GOMAXPROCS=", "GOTRACEBACK="}
 
+// ours are what the step itself begins with, behind all others: a runtime that
+// cannot have a thread is to say so in one line, and one processor is enough.
+var ours = []string{"GOTRACEBACK=none", "GOMAXPROCS=1"}
+
 // Process is what is started in place of a worker's program.
 type Process struct {
 	Argv   []string
@@ -70,7 +74,7 @@ func Take(o Orders, place *launch.Place, argv, env []string, files []uintptr) (*
 	}
 	held, dir, file := place.Held()
 	o.Held, o.Files = held, len(files)
-	p.Env = make([]string, 0, len(env)+1)
+	p.Env = make([]string, 0, len(env)+len(ours))
 	for _, kv := range env {
 		if isRuntimes(kv) {
 			o.Env = append(o.Env, []byte(kv))
@@ -78,7 +82,7 @@ func Take(o Orders, place *launch.Place, argv, env []string, files []uintptr) (*
 			p.Env = append(p.Env, kv)
 		}
 	}
-	p.Env = append(p.Env, "GOTRACEBACK=none")
+	p.Env = append(p.Env, ours...)
 	orders, err := json.Marshal(o)
 	if err != nil {
 		p.Started()
