@@ -3,7 +3,10 @@
 package examples
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,21 +15,27 @@ import (
 	"einhyrningsins/client"
 )
 
-func TestGunicorn(t *testing.T) {
-	gunicorn := server{
+// Without configuration gunicorn says to NOTIFY_SOCKET that it is ready, and with
+// --preload that is true; with gunicorn.conf.py it ACKs.
+var (
+	gunicornNotify = server{
 		needs:   []string{"gunicorn"},
 		dir:     "gunicorn",
-		options: []string{"-m", "--graceful-signal", "TERM"},
-		program: []string{"gunicorn", "app:app"}, // finds LISTEN_FDS
+		options: []string{"--ack-mode", "notify", "--graceful-signal", "TERM"},
+		program: []string{"gunicorn", "-c", "/dev/null", "--preload", "app:app"}, // finds LISTEN_FDS
 	}
-	t.Run("sync", func(t *testing.T) { survivesUpgrades(t, gunicorn) })
-	t.Run("gthread", func(t *testing.T) {
-		s := gunicorn
+	gunicornACK = server{
+		needs: []string{"gunicorn"},
+		dir:   "gunicorn",
 		// With LISTEN_FDS beside the fd it would die.
-		s.options = append(slices.Clone(s.options), "--env", "einhorn,server-starter")
-		s.program = []string{"gunicorn", "-k", "gthread", "--threads", "4", "-b", "fd://{fd:0}", "app:app"}
-		survivesUpgrades(t, s)
-	})
+		options: []string{"-m", "--graceful-signal", "TERM", "--env", "einhorn,server-starter"},
+		program: []string{"gunicorn", "-k", "gthread", "--threads", "4", "-b", "fd://{fd:0}", "app:app"},
+	}
+)
+
+func TestGunicorn(t *testing.T) {
+	t.Run("sync", func(t *testing.T) { survivesUpgrades(t, gunicornNotify) })
+	t.Run("gthread", func(t *testing.T) { survivesUpgrades(t, gunicornACK) })
 }
 
 func uvicorn(program ...string) server {
@@ -102,14 +111,44 @@ func meetsTheEnd(t *testing.T, s server, then func(*visitor, *daemon)) {
 	d.stop()
 }
 
-func TestUWSGI(t *testing.T) {
-	survivesUpgrades(t, server{
-		needs:   []string{"uwsgi"},
-		dir:     "uwsgi",
-		options: []string{"-m", "--graceful-signal", "TERM", "--env", "einhorn,server-starter"},
-		program: []string{"uwsgi", "--ini", "uwsgi.ini", "--http-socket", "fd://{fd:0}"},
-		// Its worker exits when the signal comes between its accept and the mark
-		// that it has a request.
-		tolerates: func(got tally) error { return cutIn(got, 500) },
-	})
+var uwsgi = server{
+	needs:   []string{"uwsgi"},
+	dir:     "uwsgi",
+	options: []string{"--ack-mode", "notify", "--graceful-signal", "TERM", "--env", "einhorn,server-starter"},
+	program: []string{"uwsgi", "--ini", "uwsgi.ini", "--http-socket", "fd://{fd:0}"},
+	// Its worker exits when the signal comes between its accept and the mark that
+	// it has a request.
+	tolerates: func(got tally) error { return cutIn(got, 500) },
+}
+
+func TestUWSGI(t *testing.T) { survivesUpgrades(t, uwsgi) }
+
+// TestBrokenApplication upgrades to an application that cannot be imported: the
+// old workers have to stay, since no new one said that it is ready.
+func TestBrokenApplication(t *testing.T) {
+	for name, s := range map[string]server{
+		"gunicorn, ACK": gunicornACK, "gunicorn, notify": gunicornNotify, "uvicorn": plain, "uwsgi": uwsgi,
+	} {
+		t.Run(name, func(t *testing.T) {
+			from := s.dir
+			s.dir = t.TempDir()
+			if err := os.CopyFS(s.dir, os.DirFS(from)); err != nil {
+				t.Fatal(err)
+			}
+			s.options = append(slices.Clone(s.options), "--upgrade-retries", "1")
+			d := s.start(t)
+			if err := os.WriteFile(filepath.Join(s.dir, "app.py"), []byte("raise RuntimeError('broken')\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var refused *client.Error
+			if _, err := d.client.Upgrade(t.Context(), client.Smooth, nil); !errors.As(err, &refused) || refused.Code != client.Aborted {
+				t.Errorf("want the upgrade given up, got %v", err)
+			}
+			d.waitReady(t.Context(), 3)
+			if body, err := webAsk(t.Context(), d.addr); err != nil || !strings.Contains(body, "generation=1\n") {
+				t.Errorf("want an answer of the first generation, got %q, %v", body, err)
+			}
+			d.stop()
+		})
+	}
 }
