@@ -48,8 +48,9 @@ const HURRIED_WAIT = 5_000; // at most, once SIGTERM or SIGINT came
 const REPLY_WAIT = 2_000; // a manager may owe no reply
 
 // listen({fd}) calls listen(2) once more, which sets the backlog of the shared
-// socket for everybody: to 511 if it is not told more. The system cuts what is
-// more than its maximum.
+// socket for everybody: to 511 if it is not told more, as its second argument (it
+// passes over an option backlog beside fd). The system cuts what is more than its
+// maximum.
 const BACKLOG = 0x7fffffff;
 
 /** Whether the environment speaks of a manager and its sockets. */
@@ -68,7 +69,7 @@ function index() {
 
 /**
  * The listening sockets that this process was started with, in their order, each
- * as what net.Server.listen() takes.
+ * as what net.Server.listen() takes; give it BACKLOG as the second argument.
  *
  * They are looked for as einhorn passes them (EINHORN_FD_0 …), then systemd
  * (LISTEN_FDS), then Server::Starter (SERVER_STARTER_PORT). When there are none, it
@@ -84,7 +85,7 @@ function sockets(...addresses) {
   if (new Set(found.map(([, fd]) => fd)).size !== found.length) {
     throw new Error(`the same descriptor twice: ${found.map(([name]) => name).join(', ')}`);
   }
-  if (found.length > 0) return found.map(([, fd]) => ({ fd, backlog: BACKLOG }));
+  if (found.length > 0) return found.map(([, fd]) => ({ fd }));
   if (addresses.length === 0) {
     throw new Error(
       'no sockets: EINHORN_FD_0 is not set, nor LISTEN_FDS, nor SERVER_STARTER_PORT; ' +
@@ -134,7 +135,7 @@ function parse(address) {
   if (colon < 0 || !/^\d+$/.test(address.slice(colon + 1))) {
     throw new Error(`${address} is not an address; right is 127.0.0.1:8080 or [::1]:8080`);
   }
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, '') || undefined, port: Number(address.slice(colon + 1)), backlog: BACKLOG };
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, '') || undefined, port: Number(address.slice(colon + 1)) };
 }
 
 // ACK and ping
@@ -304,7 +305,7 @@ async function serve(server, { address, listen, stop = new Stop(), acknowledge =
   const where = listen ?? sockets(...(address === undefined ? [] : [address]))[0];
   await new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(where, () => {
+    server.listen(where, BACKLOG, () => {
       server.removeListener('error', reject);
       resolve();
     });
@@ -387,4 +388,4 @@ class Drain {
   }
 }
 
-module.exports = { IDLE_WAIT, UNUSED_WAIT, HURRIED_WAIT, Stop, ack, index, managed, ping, serve, sockets };
+module.exports = { BACKLOG, IDLE_WAIT, UNUSED_WAIT, HURRIED_WAIT, Stop, ack, index, managed, ping, serve, sockets };

@@ -346,10 +346,21 @@ class WEBrickTest < Case
     Worker.serve_webrick(server, [listener], stop: @stop)
   end
 
+  # Told to end by somebody else, it leaves the socket to the other workers.
+  def test_its_own_shutdown
+    other = TCPServer.new("127.0.0.1", 0)
+    web = server
+    web.config[:StartCallback] = -> { web.shutdown }
+    Worker.serve_webrick(web, [other.dup], stop: @stop, acknowledge: false)
+    TCPSocket.new("127.0.0.1", other.addr[1]).close
+    other.close
+  end
+
   # If this fails WEBrick was mended, and what is said of it has to change.
   def test_what_webrick_does_by_itself
     listener = TCPServer.new("127.0.0.1", 0)
     port = listener.addr[1]
+    other = listener.dup # as another worker has it
     web = server
     web.listeners << listener
     begun = Queue.new
@@ -366,5 +377,8 @@ class WEBrickTest < Case
       assert_raises(EOFError, Errno::ECONNRESET, Errno::EPIPE) { receive(c) }
     end
     thread.join
+    # It has shut down the socket of all, which listens no more.
+    assert_raises(Errno::ECONNREFUSED) { TCPSocket.new("127.0.0.1", port) }
+    other.close
   end
 end

@@ -440,6 +440,13 @@ module Worker
     def accept_client(_)
       super unless @worker_stop.asked?
     end
+
+    # However it ends: WEBrick's would call shutdown(2), and the sockets of all
+    # workers would listen no more.
+    def cleanup_listener
+      listeners.each(&:close)
+      listeners.clear
+    end
   end
   private_constant :WEBrickDrain
 end

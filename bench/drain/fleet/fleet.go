@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/wire"
 )
@@ -60,7 +62,7 @@ func New(command, env []string) (_ *Fleet, err error) {
 		return nil, err
 	}
 	f.tcp = ln.(*net.TCPListener)
-	if f.socket, err = f.tcp.File(); err != nil {
+	if f.socket, err = share(f.tcp); err != nil {
 		return nil, err
 	}
 	if f.control, err = net.Listen("unix", f.sockPath()); err != nil {
@@ -68,6 +70,25 @@ func New(command, env []string) (_ *Fleet, err error) {
 	}
 	go f.hearAcks()
 	return f, nil
+}
+
+// share makes the file that workers inherit. One of ln.File would become
+// blocking each time that os/exec passes it on, and with it the socket of all
+// workers that run: a single-threaded one would wait in accept(2) for a
+// connection that another has just taken, and answer nobody meanwhile.
+func share(ln *net.TCPListener) (f *os.File, err error) {
+	raw, err := ln.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	dup := -1
+	if cerr := raw.Control(func(fd uintptr) { dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil {
+		return nil, cerr
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(dup), "shared socket"), nil
 }
 
 // Addr is the address of the socket, as host:port.
