@@ -27,7 +27,8 @@ func (c *Config) Resolve() error {
 	if c.User != "" {
 		who = c.User
 	}
-	account, err := lookupUser(who)
+	account := lookupUser(who)
+	var err error
 	switch {
 	case account != nil:
 		as.UID, err = strconv.Atoi(account.Uid)
@@ -41,8 +42,6 @@ func (c *Config) Resolve() error {
 		} else {
 			err = usagef("there is no such user in /etc/passwd; a number needs none, as in --user 1000 --group 1000")
 		}
-	default:
-		err = nil
 	}
 	if err != nil {
 		return usageWrap(err, "cannot run workers as user %s: %v", show(who), err)
@@ -69,15 +68,13 @@ func (c *Config) Resolve() error {
 }
 
 // lookupUser finds a user by name, or else by number; nil: there is none.
-func lookupUser(who string) (*user.User, error) {
-	account, err := user.Lookup(who)
-	if err != nil {
-		account, err = user.LookupId(who)
+func lookupUser(who string) *user.User {
+	for _, lookup := range []func(string) (*user.User, error){user.Lookup, user.LookupId} {
+		if account, err := lookup(who); err == nil {
+			return account
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return account, nil
+	return nil
 }
 
 func lookupGroup(name string) (int, error) {
