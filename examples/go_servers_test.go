@@ -26,7 +26,7 @@ func built(t *testing.T, dir string) []string {
 // else.
 func TestGoSystemd(t *testing.T) {
 	program := built(t, "go-systemd")
-	options := []string{"--env", "systemd", "--ack-mode", "0.2", "--graceful-signal", "TERM"}
+	options := []string{"--env", "systemd", "--ack-mode", "notify", "--graceful-signal", "TERM"}
 	t.Run("as it is", func(t *testing.T) {
 		survivesUpgrades(t, server{options: options, program: program, newest: "build=21", tolerates: whatGoCloses})
 	})
