@@ -147,6 +147,9 @@ func ackMode(mode string) string {
 	case "fd":
 		return "fd: a worker is ready when it writes a newline, or sends an ACK"
 	}
+	if command, ok := strings.CutPrefix(mode, "exec:"); ok {
+		return "exec: a worker is ready when this says so, or it sends an ACK: " + clean(command)
+	}
 	return fmt.Sprintf("timer: a worker is ready after %s", clean(mode))
 }
 

@@ -45,6 +45,7 @@ type Config struct {
 	AckManual  bool          // wait for worker:ack
 	AckTime    time.Duration // timer mode: a worker that lived this long is ready; 0 in manual mode
 	AckBy      AckBy         // manual mode: what else may be the ACK
+	AckCommand []string      // ByExec: the words of the probe
 	Watchdog   time.Duration // ByNotify: how long a ready worker may be silent; 0: for ever
 	AckTimeout time.Duration // manual mode: how long an ACK may take; 0 (einhorn's): as long as it likes
 
@@ -100,6 +101,7 @@ const (
 	ByControl AckBy = ""       // only there
 	ByNotify  AckBy = "notify" // READY=1 to NOTIFY_SOCKET
 	ByFD      AckBy = "fd"     // a newline to READY_FD
+	ByExec    AckBy = "exec"   // AckCommand ends with status 0
 )
 
 // EnvSource is a directory with a file for each variable, or a file with a line

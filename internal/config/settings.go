@@ -245,6 +245,8 @@ func (c *Config) LogLevel() slog.Level {
 // AckMode says what makes a worker ready, as --ack-mode would.
 func (c *Config) AckMode() string {
 	switch {
+	case c.AckBy == ByExec:
+		return "exec:" + strings.Join(c.AckCommand, " ")
 	case c.AckBy != ByControl:
 		return string(c.AckBy)
 	case c.AckManual:

@@ -141,6 +141,11 @@ func ackModeValue(d *draft) value {
 func ownAckModeValue(d *draft) value {
 	simple := ackModeValue(d)
 	return value{set: func(s string) error {
+		if command, ok := strings.CutPrefix(s, "exec:"); ok {
+			d.ackMode = s
+			d.cfg.ackBy(ByExec)
+			return wordsValue(&d.cfg.AckCommand).set(command)
+		}
 		switch by := AckBy(s); by {
 		case ByNotify, ByFD:
 			d.ackMode = s
@@ -148,14 +153,14 @@ func ownAckModeValue(d *draft) value {
 			return nil
 		}
 		if simple.set(s) != nil {
-			return errors.New("neither manual, notify nor fd, nor a duration of at most 8760h")
+			return errors.New("neither manual, notify, fd nor exec:CMD, nor a duration of at most 8760h")
 		}
 		return nil
 	}}
 }
 
 // ackBy is manual mode, and how an ACK may come.
-func (c *Config) ackBy(by AckBy) { c.AckManual, c.AckTime, c.AckBy = true, 0, by }
+func (c *Config) ackBy(by AckBy) { c.AckManual, c.AckTime, c.AckBy, c.AckCommand = true, 0, by, nil }
 
 func bindValue(p *[]bind.Spec) value {
 	return value{set: func(s string) error {

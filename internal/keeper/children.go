@@ -18,6 +18,8 @@ type child struct {
 	told  told
 	queue bool // in table.news
 
+	probing  bool         // the operator's probe of it runs
+	probed   *link.Probed // what came of the last one, until it is told
 	channels channel.List // what it can speak to us by, kept for the masters to come
 }
 
@@ -179,6 +181,7 @@ func (k *keeper) reapWorker(c *child) {
 		e.Code = status.ExitStatus()
 	}
 	k.table.exited(c, e)
+	k.killProbes(c)
 	k.aloneProgress()
 }
 

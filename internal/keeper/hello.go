@@ -61,6 +61,10 @@ func (k *keeper) tellChild(c *child) {
 		}
 		k.master.conn.Send(&link.Spawned{Serial: c.Serial, PID: c.PID, At: c.StartedAt})
 	}
+	if c.probed != nil {
+		k.master.conn.Send(c.probed)
+		c.probed = nil
+	}
 	if c.ended() && !c.told.ended {
 		c.told.ended = true
 		if c.Failed != nil {
@@ -134,7 +138,7 @@ func (k *keeper) nowKnows(known knowledge) {
 	k.table.news = nil
 	for _, c := range k.table.all() {
 		c.told, c.queue = known.children[c.Serial], false
-		if c.PID != 0 && !c.told.spawned || c.ended() && !c.told.ended {
+		if c.PID != 0 && !c.told.spawned || c.ended() && !c.told.ended || c.probed != nil {
 			k.table.hasNews(c)
 		}
 	}

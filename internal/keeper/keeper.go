@@ -51,6 +51,7 @@ type keeper struct {
 	worker   process // what every worker has in common
 
 	contract childenv.Contract
+	probe    config.Probe
 	words    childenv.Words // of the program
 	looks    looks
 

@@ -14,6 +14,7 @@ import (
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/platform"
 )
 
 // The process that looks is our binary as it lies on disk, started with these;
@@ -89,7 +90,7 @@ func (k *keeper) lookEnded() {
 	l := k.looks.now
 	_ = k.sys.kill(l.PID, syscall.SIGKILL, true)
 	status := k.sys.reap(l.PID)
-	l.Ended(status, endOf(status))
+	l.Ended(status, platform.HowEnded(status))
 	k.lookSettles()
 }
 

@@ -190,17 +190,9 @@ func (k *keeper) masterEnded(status syscall.WaitStatus) {
 		m.abandonAt = k.sys.now() + time.Second
 	}
 	if !m.killed {
-		m.lastWord = endOf(status)
+		m.lastWord = platform.HowEnded(status)
 	}
 	k.masterGone()
-}
-
-// endOf says how a process has ended.
-func endOf(status syscall.WaitStatus) string {
-	if status.Signaled() {
-		return "signal: " + status.Signal().String()
-	}
-	return fmt.Sprintf("exit status %d", status.ExitStatus())
 }
 
 // abandonLink gives up a link whose master was reaped and whose end does not

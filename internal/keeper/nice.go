@@ -16,10 +16,11 @@ import (
 // reniceTimeout is how long the operator's command may take.
 const reniceTimeout = 10 * time.Second
 
-// renicing is one run of the operator's command for a worker.
+// renicing is one run of the operator's command for a worker, or a probe.
 type renicing struct {
 	worker *child
 	by     time.Duration // when it must have ended; 0: it was killed
+	probe  bool
 }
 
 // niceSelf gives the keeper its niceness, and so its masters, which inherit
@@ -51,16 +52,10 @@ func (k *keeper) runRenice(script string) error {
 	}
 	late := time.AfterFunc(reniceTimeout, func() { _ = k.sys.kill(pid, syscall.SIGKILL, true) })
 	defer late.Stop()
-	var status syscall.WaitStatus
-	for {
-		if _, err = syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
-			break
-		}
+	if status := platform.Reap(pid); status != 0 {
+		return fmt.Errorf("%s: %s", k.cfg.Nice.Renice, platform.HowEnded(status))
 	}
-	if err == nil && status != 0 {
-		err = fmt.Errorf("%s: %s", k.cfg.Nice.Renice, endOf(status))
-	}
-	return err
+	return nil
 }
 
 // renicer is the process that runs the operator's command. What it prints is
@@ -100,11 +95,19 @@ func (k *keeper) niceWorker(c *child) {
 }
 
 func (k *keeper) reniceStarted(a answer) {
+	c, limit := a.job.renice, reniceTimeout
+	if a.job.probe {
+		limit = probeTimeout
+	}
 	if a.err != nil {
-		k.log.Warn("cannot run the renice command", "pid", a.job.renice.PID, "error", a.err)
+		k.log.Warn("cannot run a command for a worker", "pid", c.PID, "command", a.job.process.argv, "error", a.err)
+		k.probed(c, false)
 		return
 	}
-	k.renicing[a.pid] = &renicing{worker: a.job.renice, by: k.sys.now() + reniceTimeout}
+	if a.job.probe && !c.running() {
+		limit = 0 // nobody waits for it any more
+	}
+	k.renicing[a.pid] = &renicing{worker: c, by: k.sys.now() + limit, probe: a.job.probe}
 }
 
 // reniceEnded reaps a renice command, and tells whether it was one.
@@ -114,8 +117,11 @@ func (k *keeper) reniceEnded(pid int) bool {
 		return false
 	}
 	delete(k.renicing, pid)
-	if status := k.sys.reap(pid); status != 0 && r.worker.running() {
-		k.log.Warn("the renice command failed", "worker", r.worker.PID, "nice", *k.cfg.Nice.Worker, "how", endOf(status), "hung", r.by == 0)
+	status := k.sys.reap(pid)
+	if r.probe {
+		k.probed(r.worker, status == 0)
+	} else if status != 0 && r.worker.running() {
+		k.log.Warn("the renice command failed", "worker", r.worker.PID, "nice", *k.cfg.Nice.Worker, "how", platform.HowEnded(status), "hung", r.by == 0)
 	}
 	return true
 }

@@ -40,6 +40,8 @@ func (k *keeper) obey(msg link.Message) {
 		k.orderSpawn(m)
 	case *link.Signal:
 		k.orderSignal(m)
+	case *link.Probe:
+		k.orderProbe(m)
 	case *link.Forget:
 		k.orderForget(m)
 	case *link.Save:

@@ -6,17 +6,15 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/claim"
-	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/platform"
 )
 
 // never is a time that does not come.
@@ -69,33 +67,6 @@ func (h *heir) late() string {
 		return fmt.Sprintf("the old master did not stand still within %v", patience)
 	}
 	return fmt.Sprintf("the new master did not go live within %v", patience)
-}
-
-// binaryPath is where the binary is that name stands for, when it is called as
-// from a shell with this environment; links are left as they are, so that one
-// that is switched leads elsewhere. argv[0] can be any word, even the name of
-// another program: it only counts if it leads to the file that we run.
-func binaryPath(name string, environ []string) string {
-	running, _ := os.Executable()
-	running = strings.TrimSuffix(running, " (deleted)")
-	path, err := config.FindProgram(name, config.PathOf(environ))
-	if err == nil {
-		path, err = filepath.Abs(path)
-	}
-	if err != nil || differ(path, running) {
-		return running
-	}
-	return path
-}
-
-// differ tells whether two paths lead to different files for sure.
-func differ(a, b string) bool {
-	one, err := os.Stat(a)
-	if err != nil {
-		return true
-	}
-	other, err := os.Stat(b)
-	return err == nil && !os.SameFile(one, other)
 }
 
 // startHeir begins a reload.
@@ -303,7 +274,7 @@ func (k *keeper) abandonReload(reason string) {
 // heirEnded means that it was reaped before it was live.
 func (k *keeper) heirEnded(status syscall.WaitStatus) {
 	k.heir.pid = 0
-	k.abandonReload("the new master, started from " + k.binary + ", did not live: " + endOf(status))
+	k.abandonReload("the new master, started from " + k.binary + ", did not live: " + platform.HowEnded(status))
 }
 
 // oldDied means that nothing is left of the old master. An heir who was told

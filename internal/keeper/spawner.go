@@ -26,6 +26,7 @@ type job struct {
 	renew    *claim.ControlSocket // to bind anew
 	look     *launch.Looking
 	renice   *child // the worker that the process is to give its niceness
+	probe    bool   // that process is a probe of the worker, and does not
 	heir     *heir  // to start from the binary at process.path, which is to be held open
 }
 

@@ -85,7 +85,7 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 	k := &keeper{
 		cfg: cfg, sys: realSystem{}, log: log.Logger(), setLevel: log.SetLevel,
 		started: time.Now(), table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
-		steps: make(chan stepped), former: map[int]time.Duration{}, binary: binaryPath(os.Args[0], os.Environ()),
+		steps: make(chan stepped), former: map[int]time.Duration{}, binary: config.BinaryPath(os.Args[0], os.Environ()),
 		events: eventsIn{
 			child: make(chan os.Signal, 1), stop: make(chan os.Signal, 16),
 			other: make(chan os.Signal, 16), ignored: ignored,
@@ -102,6 +102,7 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 	}
 	code, reason := k.run()
 	k.dropLook()
+	k.killProbes(nil)
 	k.dropFormer()
 	k.killSteps()
 	bind.CloseAll(k.sockets)
@@ -201,6 +202,9 @@ func (k *keeper) describe(world World) error {
 		})
 	}
 	if k.words, err = k.cfg.Words(names); err != nil {
+		return err
+	}
+	if k.probe, err = k.cfg.FindProbe(names); err != nil {
 		return err
 	}
 	k.worker.step = k.stepOrders()

@@ -3,7 +3,6 @@
 package keeper
 
 import (
-	"os"
 	"syscall"
 	"time"
 
@@ -64,21 +63,5 @@ func (realSystem) hasEnded(pid int) bool           { return platform.HasEnded(pi
 func (realSystem) reap(pid int) syscall.WaitStatus { return platform.Reap(pid) }
 
 func (realSystem) kill(pid int, sig syscall.Signal, group bool) error {
-	err := syscall.ESRCH
-	if group {
-		err = errno(syscall.Kill(-pid, sig))
-	}
-	if err == syscall.ESRCH {
-		// Also when the process has left the group that we made for it.
-		err = errno(syscall.Kill(pid, sig))
-	}
-	if err != 0 {
-		return os.NewSyscallError("kill", err)
-	}
-	return nil
-}
-
-func errno(err error) syscall.Errno {
-	e, _ := err.(syscall.Errno)
-	return e
+	return platform.Kill(pid, sig, group)
 }

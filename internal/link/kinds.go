@@ -23,6 +23,7 @@ const (
 	kindLooked       kind = 13
 	kindLookFailed   kind = 14
 	kindChannel      kind = 15
+	kindProbed       kind = 16
 	kindLive         kind = 32
 	kindSpawn        kind = 33
 	kindSignal       kind = 34
@@ -35,6 +36,7 @@ const (
 	kindQuiesced     kind = 41
 	kindLook         kind = 42
 	kindSettings     kind = 43
+	kindProbe        kind = 44
 	kindClient       kind = 64
 	kindLuggage      kind = 65
 	kindHanded       kind = 66
@@ -58,6 +60,8 @@ func (*ReloadFailed) kind() kind { return kindReloadFailed }
 func (*Looked) kind() kind       { return kindLooked }
 func (*LookFailed) kind() kind   { return kindLookFailed }
 func (*Channel) kind() kind      { return kindChannel }
+func (*Probed) kind() kind       { return kindProbed }
+func (*Probe) kind() kind        { return kindProbe }
 func (*Live) kind() kind         { return kindLive }
 func (*Spawn) kind() kind        { return kindSpawn }
 func (*Signal) kind() kind       { return kindSignal }
@@ -93,6 +97,8 @@ var makers = map[kind]func() Message{
 	kindLooked:       func() Message { return new(Looked) },
 	kindLookFailed:   func() Message { return new(LookFailed) },
 	kindChannel:      func() Message { return new(Channel) },
+	kindProbed:       func() Message { return new(Probed) },
+	kindProbe:        func() Message { return new(Probe) },
 	kindLive:         func() Message { return new(Live) },
 	kindSpawn:        func() Message { return new(Spawn) },
 	kindSignal:       func() Message { return new(Signal) },

@@ -35,7 +35,7 @@ func samples() []Message {
 		&Begin{}, &Spawned{1, 2, 3}, &SpawnFailed{1, 2, "p", "d", true, 3}, exit, &Signalled{1, 2}, &Done{3}, &Listener{},
 		&Live{}, &Spawn{1, 2, 3}, &Signal{1, 2, 3, true, LevelKill}, &Forget{1, 2, 3},
 		&Save{Serial: 1, ReadyAt: 2, Data: []byte(`{}`), Signals: map[int]int{15: 1}, Generations: []int{1}, Last: true}, &Renew{}, &Exit{1, "r"},
-		&Lead{}, &Channel{1, ChannelNotify}, &Greet{1, 2, "s"}, &Settings{[]byte(`{}`), 4},
+		&Lead{}, &Channel{1, ChannelNotify}, &Probe{1}, &Probed{1, true}, &Greet{1, 2, "s"}, &Settings{[]byte(`{}`), 4},
 		&Reload{}, &Quiesce{}, &Quiesced{"f"}, &ReloadFailed{"r"}, &Client{[]byte(`{}`)}, &Luggage{[]byte(`{}`)}, &Handed{},
 		&Look{1}, &Looked{launch}, &LookFailed{1, "r"}, &Blind{"r"},
 		&LookAt{Program: bytes, Dir: bytes[0], Env: []EnvSource{{bytes[0], true, true}}, Drop: bytes, ReexecAs: bytes, Einhorn: true},

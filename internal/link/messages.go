@@ -226,6 +226,19 @@ type Settings struct {
 	LogLevel int             `json:"log_level"`
 }
 
+// Probe asks the keeper to run the operator's probe of a worker (--ack-mode exec).
+// It is answered by Probed, unless the worker ends or one runs already.
+type Probe struct {
+	Serial uint64 `json:"serial"`
+}
+
+// Probed says what came of a probe. It may come to another master than asked for
+// it.
+type Probed struct {
+	Serial uint64 `json:"serial"`
+	Ready  bool   `json:"ready"` // it ended with status 0
+}
+
 // Renew asks the keeper to bind the control socket anew if its path is gone.
 type Renew struct{}
 

@@ -45,8 +45,9 @@ type loop struct {
 	caught  map[int]int // signals to be forgotten with the next save
 	end     *pool.End
 
-	launches []link.Launch           // what generations are started from, the newest last
-	kept     []int                   // generations of which workers may still be spawned
+	launches []link.Launch // what generations are started from, the newest last
+	kept     []int         // generations of which workers may still be spawned
+	probes   []*probing
 	heard    *notify.Set             // what workers say of themselves
 	channels map[uint64][]ownChannel // what those may speak to us by that are not known yet
 	reloads  []*control.Call         // clients that wait for a reload
@@ -120,6 +121,7 @@ func (l *loop) goOn(o *opening) error {
 	for _, w := range l.pool.Workers() {
 		if w.PID != 0 {
 			l.listenTo(w.Serial)
+			l.probe(w.Serial, 0)
 		}
 	}
 	l.link.Send(&link.Live{})
@@ -155,6 +157,7 @@ func (l *loop) run() {
 		case <-timer.C:
 			l.catchUp()
 			l.step(pool.Tick{})
+			l.runProbes()
 		}
 	}
 	l.finish()
@@ -177,7 +180,11 @@ func (l *loop) dismissed() {
 // arm sets the timer to the pool's deadline; without one nothing wakes us.
 func (l *loop) arm(timer *time.Timer) {
 	timer.Stop()
-	if at, ok := l.pool.Deadline(); ok && l.end == nil && l.quiesce < 0 && l.handover == nil {
+	at, ok := l.pool.Deadline()
+	if probe, due := l.probeAt(); due && (!ok || probe < at) {
+		at, ok = probe, true
+	}
+	if ok && l.end == nil && l.quiesce < 0 && l.handover == nil {
 		timer.Reset(max(at-link.Now(), 0))
 	}
 }

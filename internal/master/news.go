@@ -38,6 +38,7 @@ func (l *loop) news(in link.Received) {
 		l.byPID[m.PID] = m.Serial
 		l.step(pool.Spawned{Serial: m.Serial, PID: m.PID, At: m.At})
 		l.listenTo(m.Serial)
+		l.probe(m.Serial, firstProbe)
 		l.unpark()
 	case *link.SpawnFailed:
 		l.step(spawnFailed(m))
@@ -46,6 +47,8 @@ func (l *loop) news(in link.Received) {
 		l.exited(m)
 	case *link.Signalled:
 		l.step(l.caughtSignal(m.Signal, m.Count)...)
+	case *link.Probed:
+		l.probed(m)
 	case *link.Done:
 		l.done = m.Through
 		l.release()
@@ -91,6 +94,7 @@ func (l *loop) forgetWorker(serial uint64) {
 	delete(l.pinged, serial)
 	delete(l.told, serial)
 	l.endChannels(serial)
+	l.endProbe(serial)
 }
 
 func exited(m *link.Exited) pool.Exited {

@@ -171,7 +171,7 @@ type Status struct {
 	Generation     int           `json:"generation"`      // the newest
 	GoodGeneration int           `json:"good_generation"` // the last whose upgrade was done
 	Number         int           `json:"number"`          // wanted workers
-	AckMode        string        `json:"ack_mode"`        // "manual", "notify", "fd", or seconds as "1s"
+	AckMode        string        `json:"ack_mode"`        // "manual", "notify", "fd", "exec:" and the command, or seconds as "1s"
 	Sockets        []Socket      `json:"sockets"`
 	Upgrade        UpgradeStatus `json:"upgrade"`
 	Workers        []Worker      `json:"workers"`       // live processes only, by index

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package keeper
+package config
 
 import (
 	"os"
@@ -29,7 +29,7 @@ func TestBinaryPath(t *testing.T) {
 		link: link, "current": link, running: running,
 		other: running, "server": running, "nowhere": running, "": running,
 	} {
-		if got := binaryPath(name, environ); got != want {
+		if got := BinaryPath(name, environ); got != want {
 			t.Errorf("%q leads to %s, want %s", name, got, want)
 		}
 	}
