@@ -14,6 +14,7 @@ func TestOwnWorkers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.options, s.newest = []string{"-m"}, "build=21"
+			s.traffic = hesitantTraffic
 			survivesUpgrades(t, s)
 		})
 	}

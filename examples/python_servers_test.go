@@ -3,10 +3,7 @@
 package examples
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -123,32 +120,10 @@ var uwsgi = server{
 
 func TestUWSGI(t *testing.T) { survivesUpgrades(t, uwsgi) }
 
-// TestBrokenApplication upgrades to an application that cannot be imported: the
-// old workers have to stay, since no new one said that it is ready.
-func TestBrokenApplication(t *testing.T) {
+func TestBrokenPythonApplication(t *testing.T) {
 	for name, s := range map[string]server{
 		"gunicorn, ACK": gunicornACK, "gunicorn, notify": gunicornNotify, "uvicorn": plain, "uwsgi": uwsgi,
 	} {
-		t.Run(name, func(t *testing.T) {
-			from := s.dir
-			s.dir = t.TempDir()
-			if err := os.CopyFS(s.dir, os.DirFS(from)); err != nil {
-				t.Fatal(err)
-			}
-			s.options = append(slices.Clone(s.options), "--upgrade-retries", "1")
-			d := s.start(t)
-			if err := os.WriteFile(filepath.Join(s.dir, "app.py"), []byte("raise RuntimeError('broken')\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			var refused *client.Error
-			if _, err := d.client.Upgrade(t.Context(), client.Smooth, nil); !errors.As(err, &refused) || refused.Code != client.Aborted {
-				t.Errorf("want the upgrade given up, got %v", err)
-			}
-			d.waitReady(t.Context(), 3)
-			if body, err := webAsk(t.Context(), d.addr); err != nil || !strings.Contains(body, "generation=1\n") {
-				t.Errorf("want an answer of the first generation, got %q, %v", body, err)
-			}
-			d.stop()
-		})
+		t.Run(name, func(t *testing.T) { refusesBroken(t, s, "app.py", "raise RuntimeError('broken')\n") })
 	}
 }

@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,7 +29,7 @@ const pause = 20
 // server is a server that somebody else made, and how it runs under the daemon.
 // Its test is a call of survivesUpgrades with one of these.
 type server struct {
-	needs   []string // commands without which the test is skipped
+	needs   []string // commands (or perl:MODULE, ruby:LIBRARY) without which the test is skipped
 	dir     string   // where the daemon is started; the example's own
 	options []string // of the daemon beside -n, -b and -d
 	bind    string   // for -b; "" is a free TCP port
@@ -35,7 +38,7 @@ type server struct {
 
 	// traffic sends requests until ctx ends, and calls answered for each that was
 	// not lost; ask sends one on a new connection. nil: HTTP, on kept and new
-	// connections, to / and to /slow?for=50ms.
+	// connections, to / and to /slow?for=50ms; hesitantTraffic has more.
 	traffic func(ctx context.Context, addr string, answered func()) (tally, error)
 	ask     func(ctx context.Context, addr string) (string, error)
 
@@ -83,7 +86,7 @@ func survivesUpgrades(t *testing.T, s server) tally {
 func (s *server) start(t *testing.T) *daemon {
 	t.Helper()
 	for _, command := range s.needs {
-		if _, err := exec.LookPath(command); err != nil {
+		if !have(command) {
 			t.Skipf("%s is not installed; make test installs it, as root on Debian", command)
 		}
 	}
@@ -96,12 +99,54 @@ func (s *server) start(t *testing.T) *daemon {
 	return d
 }
 
+// refusesBroken upgrades to an application that cannot be loaded, for which text
+// is written to a file: the old workers have to stay, since no new one said that
+// it is ready.
+func refusesBroken(t *testing.T, s server, file, text string) {
+	t.Helper()
+	from := s.dir
+	s.dir = t.TempDir()
+	if err := os.CopyFS(s.dir, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	s.options = append(slices.Clone(s.options), "--upgrade-retries", "1")
+	d := s.start(t)
+	if err := os.WriteFile(filepath.Join(s.dir, file), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var refused *client.Error
+	if _, err := d.client.Upgrade(t.Context(), client.Smooth, nil); !errors.As(err, &refused) || refused.Code != client.Aborted {
+		t.Errorf("want the upgrade given up, got %v", err)
+	}
+	d.waitReady(t.Context(), 3)
+	if body, err := webAsk(t.Context(), d.addr); err != nil || !strings.Contains(body, "generation=1\n") {
+		t.Errorf("want an answer of the first generation, got %q, %v", body, err)
+	}
+	d.stop()
+}
+
+// have tells whether there is a command, or a part of a language that has to be
+// installed, which is written as in scripts/need.
+func have(what string) bool {
+	if name, ok := strings.CutPrefix(what, "perl:"); ok {
+		return exec.Command("perl", "-M"+name, "-e1").Run() == nil
+	}
+	if name, ok := strings.CutPrefix(what, "ruby:"); ok {
+		return exec.Command("ruby", "-r"+name, "-e1").Run() == nil
+	}
+	_, err := exec.LookPath(what)
+	return err == nil
+}
+
 func (s *server) complete() {
 	if s.bind == "" {
 		s.bind = "127.0.0.1:0,r"
 	}
 	if s.traffic == nil {
-		s.traffic, s.ask = webTraffic, webAsk
+		s.traffic = webTraffic
+	}
+	if s.ask == nil {
+		s.ask = webAsk
 	}
 	if s.newest == "" {
 		s.newest = fmt.Sprintf("generation=%d", upgrades+1)
@@ -153,14 +198,24 @@ func (s *server) upgradeUnderLoad(ctx context.Context, t *testing.T, d *daemon) 
 // webTraffic keeps six clients busy with what is answered at once, and two with
 // what is not, so that each worker has a request under way when it is retired.
 func webTraffic(ctx context.Context, addr string, answered func()) (tally, error) {
-	kinds := []load.Options{
-		{Conns: 6, Rate: 300},
-		{Conns: 2, Rate: 20, Path: "/slow?for=50ms"},
-	}
+	return webLoad(ctx, addr, answered)
+}
+
+// hesitantTraffic has two more clients, which connect and send 20 ms later: a
+// server that is retired meanwhile has accepted them and read nothing.
+func hesitantTraffic(ctx context.Context, addr string, answered func()) (tally, error) {
+	return webLoad(ctx, addr, answered, load.Options{Conns: 2, NewFraction: 1, Rate: 50, Hesitate: 20 * time.Millisecond})
+}
+
+func webLoad(ctx context.Context, addr string, answered func(), more ...load.Options) (tally, error) {
+	kinds := append([]load.Options{
+		{Conns: 6, NewFraction: 0.5, Rate: 300},
+		{Conns: 2, NewFraction: 0.5, Rate: 20, Path: "/slow?for=50ms"},
+	}, more...)
 	results, errs := make([]load.Result, len(kinds)), make([]error, len(kinds))
 	var wg sync.WaitGroup
 	for i, opts := range kinds {
-		opts.Addr, opts.NewFraction, opts.OnAnswer = addr, 0.5, func([]byte) { answered() }
+		opts.Addr, opts.OnAnswer = addr, func([]byte) { answered() }
 		opts.Timeout = 30 * time.Second // a machine with too much to do is no loss
 		wg.Go(func() { results[i], errs[i] = load.Run(ctx, opts) })
 	}

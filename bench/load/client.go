@@ -139,7 +139,11 @@ func (c *client) tryKept() *fault {
 func (c *client) dial(deadline time.Time) (*conn, *fault) {
 	c.result.Dials++
 	c.dialer.Deadline = deadline
-	return dial(&c.dialer, c.run.opts.Addr)
+	conn, fault := dial(&c.dialer, c.run.opts.Addr)
+	if pause := c.run.opts.Hesitate; pause > 0 && fault == nil {
+		<-time.After(pause)
+	}
+	return conn, fault
 }
 
 func (c *client) drop() {

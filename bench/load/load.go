@@ -61,6 +61,11 @@ type Options struct {
 	// in its latency, so that a stalled server is not flattered.
 	Rate float64
 
+	// Hesitate is how long clients wait between a new connection and the first
+	// request on it, as a client far away does, or one that connects ahead. A
+	// server has accepted the connection meanwhile, and may close it unread.
+	Hesitate time.Duration
+
 	// Timeout is how long a request may take from the start of its connect (or
 	// write) to the last byte of its answer, its second try apart;
 	// DefaultTimeout when zero.
@@ -135,8 +140,8 @@ func (o *Options) complete() error {
 		o.Timeout = DefaultTimeout
 	}
 	switch {
-	case o.Conns < 0 || o.Total < 0 || o.Rate < 0 || o.Timeout < 0:
-		return errors.New("cannot send load: Conns, Total, Rate and Timeout must not be negative")
+	case o.Conns < 0 || o.Total < 0 || o.Rate < 0 || o.Timeout < 0 || o.Hesitate < 0:
+		return errors.New("cannot send load: Conns, Total, Rate, Timeout and Hesitate must not be negative")
 	case !(o.NewFraction >= 0 && o.NewFraction <= 1):
 		return fmt.Errorf("cannot send load: NewFraction is %v; want 0 (all on kept connections) to 1 (none)", o.NewFraction)
 	}

@@ -274,6 +274,26 @@ func TestRatePacesAndCountsTheWait(t *testing.T) {
 	}
 }
 
+// TestHesitate has one connection, so there is one pause.
+func TestHesitate(t *testing.T) {
+	const pause = 50 * time.Millisecond
+	addr := serve(t, script{func(c *net.TCPConn, in *bufio.Reader) {
+		begun := time.Now()
+		if _, err := in.Peek(1); err != nil || time.Since(begun) < pause/2 {
+			t.Errorf("the first byte came after %v: %v", time.Since(begun), err)
+		}
+		answers(ok)(c, in)
+	}})
+	begun := time.Now()
+	got, err := Run(t.Context(), Options{Addr: addr, Total: 100, Hesitate: pause})
+	if err != nil || got.Lost != 0 || got.Dials != 1 {
+		t.Errorf("want 100 requests on one connection, none lost: %v, %v", got, err)
+	}
+	if time.Since(begun) > 50*pause {
+		t.Errorf("it hesitated before requests on a kept connection: %v", got)
+	}
+}
+
 func TestOptionErrors(t *testing.T) {
 	for _, o := range []Options{
 		{},
@@ -285,6 +305,7 @@ func TestOptionErrors(t *testing.T) {
 		{Addr: "h:1", NewFraction: -0.1},
 		{Addr: "h:1", Total: -1},
 		{Addr: "h:1", Timeout: -1},
+		{Addr: "h:1", Hesitate: -1},
 	} {
 		if _, err := Run(t.Context(), o); err == nil || !strings.HasPrefix(err.Error(), "cannot ") {
 			t.Errorf("Run(%+v): want an error that says what cannot be done, got %v", o, err)

@@ -86,8 +86,9 @@ var otherOptions = []string{
 	"--execute", "--json", "--reload",
 	// the examples, and servers that run in them
 	"--addr", "--build", "--boot", "--test", "--fd", "--threads", "--ini", "--http-socket",
+	"--bind-to-activated-sockets", "--workers", "--max-workers", "--max-reqs-per-child", "--disable-keepalive", "--keepalive-timeout",
 	// go, git, systemd, docker, coreutils, Server::Starter
-	"--signal-on-hup", "--interval", "--foreground", "--kill-whom", "--kill-who", "--stop-timeout",
+	"--signal-on-hup", "--signal-on-term", "--port", "--interval", "--foreground", "--kill-whom", "--kill-who", "--stop-timeout",
 }
 
 var optionWord = regexp.MustCompile(`(?:^|[\s"'(|\x60])(--[a-z][a-z0-9-]+)`)
