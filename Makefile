@@ -33,7 +33,7 @@ COMPLETED  = $(PROGRAMS) einhorn
 BUILDFLAGS = -trimpath -ldflags '-s -w -X einhyrningsins/internal/version.Version=$(VERSION)'
 # What the tests run beside the programs themselves.
 NEEDED     = gcc bash zsh fish mandoc python3 ruby php perl start_server systemd-socket-activate systemd-notify node gunicorn uvicorn uwsgi \
-             puma ruby:sd_notify unicorn rackup starman perl:Net::Server::SS::PreFork plackup perl:Plack::Handler::Starlet
+             puma ruby:sd_notify unicorn rackup starman perl:Net::Server::SS::PreFork plackup perl:Plack::Handler::Starlet nginx rustc
 
 .PHONY: all build demo test check bench fuzz completion install uninstall clean
 

@@ -86,7 +86,7 @@ var otherOptions = []string{
 	"--execute", "--json", "--reload",
 	// the examples, and servers that run in them
 	"--addr", "--build", "--boot", "--test", "--fd", "--threads", "--ini", "--http-socket",
-	"--bind-to-activated-sockets", "--workers", "--max-workers", "--max-reqs-per-child", "--disable-keepalive", "--keepalive-timeout",
+	"--bind-to-activated-sockets", "--workers", "--max-workers", "--max-reqs-per-child", "--disable-keepalive", "--keepalive-timeout", "--accept", "--inetd",
 	// go, git, systemd, docker, coreutils, Server::Starter
 	"--signal-on-hup", "--signal-on-term", "--port", "--interval", "--foreground", "--kill-whom", "--kill-who", "--stop-timeout",
 }
