@@ -12,7 +12,7 @@
 // the programs as they are released, daemon.go runs and ends a daemon, proc.go
 // reads what the system knows of a process, stats.go has quantiles. Every other
 // file is one measurement: requests.go, upgrade.go, start.go, rest.go (memory
-// and wake-ups), roundtrip.go, thousand.go, step.go, recovery.go, reload.go,
+// and wake-ups), roundtrip.go, thousand.go, step.go, notify.go, recovery.go, reload.go,
 // latency.go, hostile.go, drain.go; peers.go, with rival.go and play.go, measures gunicorn
 // and Server::Starter beside ours. docs/benchmarks.md describes all of them.
 //
@@ -52,6 +52,7 @@ var measurements = []measurement{
 	{"roundtrip", "round trip of a command", 2 * time.Minute, roundTrip},
 	{"thousand", "1,000 workers of sleep", 3 * time.Minute, thousand},
 	{"step", "the last step to a worker, for LISTEN_PID and limits", 3 * time.Minute, step},
+	{"notify", "READY=1 of a worker until its ACK is safe", 2 * time.Minute, notifies},
 	{"recovery", "kill -9 of the master to the next one's first answer", 3 * time.Minute, recovery},
 	{"reload", "reloads of the master, alone and in a storm", 15 * time.Minute, reload},
 	{"latency", "latency during upgrades against latency at rest", 30 * time.Minute, latency},

@@ -46,6 +46,8 @@ func play() int {
 			}
 			return worker.ServeListeners(ctx, srv, []net.Listener{ln})
 		})
+	case playNotify:
+		err = sayReady()
 	case playPrefork:
 		err = prefork(4)
 	default:
