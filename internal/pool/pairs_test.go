@@ -22,12 +22,13 @@ var ofWorkers = pairTest{
 		{"overdue", brought(manual, func(s *stage) { s.up(2); s.restart(); s.tick() })},
 		{"on trial", brought(manual, func(s *stage) { s.up(2); s.ack(2) })},
 		{"ready", brought(manual, func(s *stage) { s.up(2); s.ack(2); s.now += time.Minute })},
-		{"watched", brought(watched, func(s *stage) { s.up(2); s.ack(2); s.now += 5 * time.Second })},
+		{"watched", brought(watched, func(s *stage) { s.up(2); s.ack(2); s.tick() })},
 		{"silent", brought(watched, func(s *stage) {
 			s.up(2)
 			s.ack(2)
 			s.now += 5 * time.Second
 			s.step(Alive{1})
+			s.tick()
 			s.tick()
 		})},
 		{"leaving", brought(manual, func(s *stage) { s.up(2); s.ack(2); s.now += time.Minute; s.step(Leaving{2}) })},

@@ -103,6 +103,7 @@ type Pool struct {
 	timers  timers
 	armed   map[uint64]Time // when the earliest timer of a worker is
 	alive   map[uint64]Time // when a worker was last heard, but for its ACK; not saved
+	looked  map[uint64]Time // since when one that is about to be silent for too long has had time to speak; not saved
 
 	out     Output
 	dirty   map[uint64]bool // workers to save; true: its ACK is new
@@ -120,7 +121,7 @@ func New(set Settings, number int, next uint64) *Pool {
 		set: set, next: next,
 		st:      State{Number: number, Generation: 1, Good: 1},
 		workers: map[uint64]*Worker{}, counts: counts{of: map[int]tally{}},
-		dirty: map[uint64]bool{}, changed: true, armed: map[uint64]Time{}, alive: map[uint64]Time{},
+		dirty: map[uint64]bool{}, changed: true, armed: map[uint64]Time{}, alive: map[uint64]Time{}, looked: map[uint64]Time{},
 	}
 }
 

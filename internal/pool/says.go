@@ -44,6 +44,7 @@ const (
 	leastWatch   = 100 * time.Millisecond // an interval below this is taken for this
 	unwatched    = -1                     // as Worker.Watchdog
 	longestSleep = time.Second            // a tick that comes later than this was no worker's fault
+	longestWake  = time.Second            // how long a worker may take to speak once it runs again
 )
 
 func (e Leaving) apply(p *Pool) {
@@ -64,12 +65,31 @@ func (e Leaving) apply(p *Pool) {
 		w.Phase, w.SignalAt, w.ExtendedUntil, w.Leaving = Draining, p.now, 0, true
 	})
 	p.noteOf(NoteLeaving, w)
+	p.boundLeaving()
+}
+
+// boundLeaving ends the oldest of those that said that they end and do not, when
+// they are more than are wanted: each was given a successor at once, and without
+// a drain timeout there would be no end of processes.
+func (p *Pool) boundLeaving() {
+	var oldest *Worker
+	count := 0
+	for _, w := range p.order {
+		if w.Leaving && w.Phase == Draining {
+			if count++; oldest == nil {
+				oldest = w
+			}
+		}
+	}
+	if count > max(p.st.Number, 1) {
+		p.advance(oldest, Stopping)
+	}
 }
 
 // Alive saves nothing: a later master gives every worker its full time anew.
 func (e Alive) apply(p *Pool) {
 	if w := p.workers[e.Serial]; w != nil {
-		p.alive[w.Serial] = p.now
+		p.heard(w)
 	}
 }
 
@@ -97,7 +117,7 @@ func (e Watched) apply(p *Pool) {
 	if e.Interval <= 0 {
 		interval = unwatched
 	}
-	p.alive[w.Serial] = p.now
+	p.heard(w)
 	p.change(w, func() { w.Watchdog = interval })
 }
 
@@ -125,24 +145,40 @@ func (p *Pool) watchOf(w *Worker) time.Duration {
 	return p.set.Watchdog
 }
 
-// watchDeadline is when a ready worker has been silent for too long.
+// heard begins the time anew that a worker may be silent.
+func (p *Pool) heard(w *Worker) {
+	p.alive[w.Serial] = p.now
+	delete(p.looked, w.Serial)
+}
+
+// watchDeadline is when a ready worker has been silent for too long; before that,
+// when it is about to be. From that look on it has time to speak: we and it may
+// have been stopped together, and have run again only since.
 func (p *Pool) watchDeadline(w *Worker) (at Time, ok bool) {
 	interval := p.watchOf(w)
 	if interval == 0 || w.silent() {
 		return 0, false
 	}
-	return max(w.ReadyAt, p.alive[w.Serial]) + interval, true
+	at, wake := max(w.ReadyAt, p.alive[w.Serial])+interval, min(interval/10, longestWake)
+	if looked, ok := p.looked[w.Serial]; ok {
+		return max(at, looked+wake), true
+	}
+	return at - wake, true
 }
 
 // silence is for a ready worker that was not heard in time. When it is much too
 // late for that, it was us who were not there: whatever stopped us may have
 // stopped the worker, too.
 func (p *Pool) silence(w *Worker) {
-	if at, _ := p.watchDeadline(w); p.now-at > longestSleep {
-		p.alive[w.Serial] = p.now
-		return
+	_, looked := p.looked[w.Serial]
+	switch at, _ := p.watchDeadline(w); {
+	case p.now-at > longestSleep:
+		p.heard(w)
+	case !looked:
+		p.looked[w.Serial] = p.now
+	default:
+		p.fault(w, fmt.Sprintf("was silent for %v", p.watchOf(w)))
 	}
-	p.fault(w, fmt.Sprintf("was silent for %v", p.watchOf(w)))
 }
 
 // fault gives the place of a ready worker to another. It may be serving, so it

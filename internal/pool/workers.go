@@ -118,6 +118,7 @@ func (p *Pool) remove(w *Worker) {
 	delete(p.dirty, w.Serial)
 	delete(p.armed, w.Serial)
 	delete(p.alive, w.Serial)
+	delete(p.looked, w.Serial)
 	if i, ok := slices.BinarySearchFunc(p.order, w.Serial, compareSerial); ok {
 		p.order = slices.Delete(p.order, i, i+1)
 	}
