@@ -81,14 +81,14 @@ func udpMain(args []string) int {
 }
 
 func echo(tag string) error {
-	fd, err := strconv.Atoi(os.Getenv("EINHORN_FD_0"))
+	conns, err := worker.PacketConns()
 	if err != nil {
 		return err
 	}
-	conn, err := net.FilePacketConn(os.NewFile(uintptr(fd), "socket"))
-	if err != nil {
-		return err
+	if len(conns) != 1 {
+		return fmt.Errorf("%d sockets for datagrams, want 1", len(conns))
 	}
+	conn := conns[0]
 	ctx, stop := worker.Context(context.Background())
 	defer stop()
 	go func() {

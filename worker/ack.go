@@ -53,10 +53,24 @@ type message struct {
 // has no deadline. It returns nil as soon as the manager has answered or has
 // had time to; the answer itself does not matter. Where the control socket
 // cannot be reached at all, the connection that a worker has from its start
-// under -g serves instead. The error wraps
+// under -g serves instead.
+//
+// Where NOTIFY_SOCKET is set, systemd's READY=1 goes there, too, unless the
+// other variables are not ours; that it was taken there suffices. The error wraps
 // [ErrNotManaged] or [ErrNotOurMaster] when there is nobody to tell.
 func Ack(ctx context.Context) error {
-	if err := send(ctx, message{Command: "worker:ack", PID: os.Getpid()}, true); err != nil {
+	var notified bool
+	var notifyErr error
+	_, err := controlSocket()
+	if err == nil || errors.Is(err, ErrNotManaged) {
+		notified, notifyErr = notify(ctx, notifyReady)
+	}
+	if err == nil {
+		err = send(ctx, message{Command: "worker:ack", PID: os.Getpid()}, true)
+	} else if notifyErr != nil {
+		err = notifyErr
+	}
+	if err != nil && !notified {
 		return fmt.Errorf("cannot acknowledge: %w", err)
 	}
 	return nil

@@ -3,11 +3,10 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -15,138 +14,133 @@ import (
 	"einhyrningsins/internal/childenv"
 )
 
-// maxSockets bounds the number that is believed from the environment.
-const maxSockets = 1 << 16
+// Socket is one socket that the manager passed: it takes connections or
+// datagrams, so one of Listener and PacketConn is nil.
+type Socket struct {
+	Name       string         // as in -b …,name=web or FileDescriptorName=web; "" if it has none
+	Listener   net.Listener   // for TCP and UNIX sockets
+	PacketConn net.PacketConn // for UDP, and UNIX sockets for datagrams
+}
 
 var inherited struct {
 	sync.Mutex
-	taken     bool
-	listeners []net.Listener
+	taken   bool
+	sockets []Socket
 }
 
-// Listeners returns the sockets that the manager passed to this process, in
-// the order of its -b options. The first call takes them over: the inherited
-// file descriptors are closed, and the listeners hold ones of their own, which
-// programs that this process starts do not inherit. Later calls return the
-// same listeners. When any socket can't be used, none is taken, and the error
-// names the variable at fault; it wraps [ErrNotManaged] when no variable is set.
-// Listeners is safe for concurrent use.
-func Listeners() ([]net.Listener, error) {
+// Sockets returns the sockets that the manager passed to this process, in the
+// order of its -b options. They are looked for as einhorn passes them
+// (EINHORN_FD_0 …), then systemd (LISTEN_FDS, if LISTEN_PID is this process),
+// then Server::Starter (SERVER_STARTER_PORT).
+//
+// The first call takes them over: the inherited file descriptors are closed,
+// and what it returns holds ones of its own, which programs that this process
+// starts do not inherit. Later calls return the same. Closing one closes it for
+// this process alone, and leaves the path of a UNIX socket where it is. When any
+// socket can't be used, none is taken, and the error names the variable at
+// fault; it wraps [ErrNotManaged] when no variable is set.
+// Sockets is safe for concurrent use.
+func Sockets() ([]Socket, error) {
 	inherited.Lock()
 	defer inherited.Unlock()
 	if !inherited.taken {
-		listeners, err := inherit(os.Getenv)
+		sockets, err := inherit(os.Getenv)
 		if err != nil {
 			return nil, fmt.Errorf("cannot take over the inherited sockets: %w", err)
 		}
-		inherited.listeners, inherited.taken = listeners, true
+		inherited.sockets, inherited.taken = sockets, true
 	}
-	return append([]net.Listener(nil), inherited.listeners...), nil
+	return append([]Socket(nil), inherited.sockets...), nil
 }
 
-// Listener returns the inherited socket i; the first has number 0.
+// Listeners returns those of [Sockets] that take connections, in their order.
+func Listeners() ([]net.Listener, error) {
+	sockets, err := Sockets()
+	if err != nil {
+		return nil, err
+	}
+	listeners := make([]net.Listener, 0, len(sockets))
+	for _, s := range sockets {
+		if s.Listener != nil {
+			listeners = append(listeners, s.Listener)
+		}
+	}
+	return listeners, nil
+}
+
+// PacketConns returns those of [Sockets] that take datagrams, in their order.
+// Each datagram reaches one of the workers that share the socket. One that was
+// read is its reader's to answer: a worker that stops sets a read deadline that
+// has passed, answers what it has read, and closes the socket.
+func PacketConns() ([]net.PacketConn, error) {
+	sockets, err := Sockets()
+	if err != nil {
+		return nil, err
+	}
+	var conns []net.PacketConn
+	for _, s := range sockets {
+		if s.PacketConn != nil {
+			conns = append(conns, s.PacketConn)
+		}
+	}
+	return conns, nil
+}
+
+// Listener returns number i of [Listeners]; the first has number 0.
 func Listener(i int) (net.Listener, error) {
 	listeners, err := Listeners()
 	if err != nil {
 		return nil, err
 	}
 	if i < 0 || i >= len(listeners) {
-		return nil, fmt.Errorf("cannot take over socket %d: the manager passes %d, numbered from 0; each -b adds one", i, len(listeners))
+		return nil, fmt.Errorf("cannot take over socket %d: the manager passes %d that take connections, numbered from 0; each -b adds one", i, len(listeners))
 	}
 	return listeners[i], nil
 }
 
-// source is one inherited file descriptor, and the variable that names it.
-type source struct {
-	fd   int
-	name string // as in EINHORN_FD_0=3
-}
-
-func inherit(getenv func(string) string) ([]net.Listener, error) {
+func inherit(getenv func(string) string) ([]Socket, error) {
 	sources, err := sources(getenv)
 	if err != nil {
 		return nil, err
 	}
 	// Look at all before any is changed, so that an error leaves things as
 	// they were.
-	for _, s := range sources {
-		if err := s.check(); err != nil {
+	for i := range sources {
+		if err := sources[i].check(); err != nil {
 			return nil, err
 		}
 	}
-	listeners := make([]net.Listener, 0, len(sources))
+	names := names(getenv)
+	sockets := make([]Socket, 0, len(sources))
 	for _, s := range sources {
-		ln, err := s.listen()
+		socket, err := s.take()
 		if err != nil {
-			for _, ln := range listeners {
-				ln.Close()
+			for _, other := range sockets {
+				other.close()
 			}
 			return nil, err
 		}
-		listeners = append(listeners, ln)
+		socket.Name = names[s.fd]
+		sockets = append(sockets, socket)
 	}
 	for _, s := range sources {
-		unix.Close(s.fd) // the listener has a copy
+		unix.Close(s.fd) // the socket has a copy
 	}
-	return listeners, nil
+	return sockets, nil
 }
 
-// sources reads EINHORN_FD_COUNT and EINHORN_FD_<n>, or else the older
-// EINHORN_FDS.
-func sources(getenv func(string) string) ([]source, error) {
-	count := getenv(childenv.FDCount)
-	if count == "" {
-		return oldSources(getenv(childenv.FDs))
+func (s Socket) close() {
+	if s.Listener != nil {
+		s.Listener.Close()
+	} else {
+		s.PacketConn.Close()
 	}
-	n, err := strconv.Atoi(count)
-	if err != nil || n < 0 || n > maxSockets {
-		return nil, fmt.Errorf("%s=%q is not a number of sockets", childenv.FDCount, count)
-	}
-	list := make([]source, 0, n)
-	for i := range n {
-		name := childenv.FDPrefix + strconv.Itoa(i)
-		text := getenv(name)
-		if text == "" {
-			return nil, fmt.Errorf("%s is not set, but %s=%d", name, childenv.FDCount, n)
-		}
-		if list, err = add(list, name, text); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
 }
 
-func oldSources(fds string) (list []source, err error) {
-	words := strings.Fields(fds)
-	if len(words) == 0 {
-		return nil, fmt.Errorf("neither %s nor %s is set: %w", childenv.FDCount, childenv.FDs, ErrNotManaged)
-	}
-	for _, text := range words {
-		if list, err = add(list, childenv.FDs, text); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-func add(list []source, name, text string) ([]source, error) {
-	fd, err := strconv.Atoi(text)
-	if err != nil || fd < 0 {
-		return nil, fmt.Errorf("%s=%q is not the number of a file descriptor", name, text)
-	}
-	s := source{fd: fd, name: name + "=" + text}
-	for _, other := range list {
-		if other.fd == fd {
-			return nil, fmt.Errorf("%s and %s are the same file descriptor", other.name, s.name)
-		}
-	}
-	return append(list, s), nil
-}
-
-// check fails unless the descriptor is a listening socket. Other descriptors
-// must not be touched: with variables left over from elsewhere they are the
-// program's own.
-func (s source) check() error {
+// check fails unless the descriptor is a socket that a manager would pass.
+// Other descriptors must not be touched: with variables left over from
+// elsewhere they are the program's own.
+func (s *source) check() error {
 	var st unix.Stat_t
 	if err := unix.Fstat(s.fd, &st); err != nil {
 		return fmt.Errorf("%s: %w; was it closed before, or are the variables left over from another process?", s.name, err)
@@ -154,6 +148,21 @@ func (s source) check() error {
 	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return fmt.Errorf("%s is not a socket; are the variables left over from another process?", s.name)
 	}
+	kind, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return fmt.Errorf("%s: cannot tell what kind of socket it is: %w", s.name, err)
+	}
+	switch kind {
+	case unix.SOCK_STREAM, unix.SOCK_SEQPACKET:
+		return s.checkListens()
+	case unix.SOCK_DGRAM:
+		s.datagrams = true
+		return s.checkBound()
+	}
+	return fmt.Errorf("%s is a socket for neither connections nor datagrams", s.name)
+}
+
+func (s *source) checkListens() error {
 	listening, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if err != nil {
 		return fmt.Errorf("%s: cannot tell whether the socket listens: %w", s.name, err)
@@ -164,18 +173,47 @@ func (s source) check() error {
 	return nil
 }
 
-// listen makes a listener on a copy of the descriptor.
-func (s source) listen() (net.Listener, error) {
+// checkBound fails for a socket that nobody can send to, as one for
+// resolving names or logging is.
+func (s *source) checkBound() error {
+	address, err := unix.Getsockname(s.fd)
+	if err != nil {
+		return fmt.Errorf("%s: cannot tell the socket's address: %w", s.name, err)
+	}
+	bound := true
+	switch a := address.(type) {
+	case *unix.SockaddrInet4:
+		bound = a.Port != 0
+	case *unix.SockaddrInet6:
+		bound = a.Port != 0
+	case *unix.SockaddrUnix:
+		bound = a.Name != "" && a.Name != "@" // see isNameless
+	}
+	if _, err := unix.Getpeername(s.fd); err == nil || !bound {
+		return fmt.Errorf("%s is a socket for datagrams that is not bound, or has a peer", s.name)
+	} else if !errors.Is(err, unix.ENOTCONN) {
+		return fmt.Errorf("%s: cannot tell whether the socket has a peer: %w", s.name, err)
+	}
+	return nil
+}
+
+// take makes a listener or a packet connection on a copy of the descriptor.
+// Those of package net that are made from a file do not delete a path.
+func (s *source) take() (socket Socket, err error) {
 	unix.CloseOnExec(s.fd)
 	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, childenv.FirstFD)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot duplicate it: %w", s.name, err)
+		return Socket{}, fmt.Errorf("%s: cannot duplicate it: %w", s.name, err)
 	}
 	f := os.NewFile(uintptr(fd), s.name)
-	defer f.Close() // net.FileListener makes a copy of its own
-	ln, err := net.FileListener(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.name, err)
+	defer f.Close() // package net makes a copy of its own
+	if s.datagrams {
+		socket.PacketConn, err = net.FilePacketConn(f)
+	} else {
+		socket.Listener, err = net.FileListener(f)
 	}
-	return ln, nil
+	if err != nil {
+		return Socket{}, fmt.Errorf("%s: %w", s.name, err)
+	}
+	return socket, nil
 }

@@ -48,10 +48,10 @@ func TestInherit(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, ln := range got {
-			if want := []net.Listener{a, b}[i].Addr().String(); ln.Addr().String() != want {
-				t.Errorf("socket %d: got %v, want %v", i, ln.Addr(), want)
+			if want := []net.Listener{a, b}[i].Addr().String(); ln.Listener.Addr().String() != want {
+				t.Errorf("socket %d: got %v, want %v", i, ln.Listener.Addr(), want)
 			}
-			raw, err := ln.(*net.TCPListener).SyscallConn()
+			raw, err := ln.Listener.(*net.TCPListener).SyscallConn()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +60,7 @@ func TestInherit(t *testing.T) {
 					t.Errorf("socket %d: not close-on-exec: %v, %v", i, flags, err)
 				}
 			})
-			ln.Close()
+			ln.close()
 		}
 		for _, text := range []string{fdA, fdB} {
 			fd, _ := strconv.Atoi(text)
@@ -71,10 +71,27 @@ func TestInherit(t *testing.T) {
 	}
 }
 
+// datagrams is a socket that nobody has bound.
+func datagrams(t *testing.T, family int) *os.File {
+	t.Helper()
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "datagrams")
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
 func TestInheritNone(t *testing.T) {
-	got, err := inherit(env("EINHORN_FD_COUNT", "0"))
-	if err != nil || len(got) != 0 {
-		t.Errorf("want no socket and no error, got %v, %v", got, err)
+	for _, get := range []func(string) string{
+		env("EINHORN_FD_COUNT", "0", "SERVER_STARTER_PORT", "x"), // einhorn's come first
+		env("LISTEN_FDS", "0", "LISTEN_PID", strconv.Itoa(os.Getpid()), "SERVER_STARTER_PORT", "x"),
+	} {
+		got, err := inherit(get)
+		if err != nil || len(got) != 0 {
+			t.Errorf("want no socket and no error, got %v, %v", got, err)
+		}
 	}
 }
 
@@ -102,7 +119,7 @@ func TestInheritErrors(t *testing.T) {
 		env  []string
 		want string
 	}{
-		{nil, "neither EINHORN_FD_COUNT nor EINHORN_FDS is set"},
+		{nil, "none of EINHORN_FD_COUNT, EINHORN_FDS, LISTEN_FDS and SERVER_STARTER_PORT is set"},
 		{[]string{"EINHORN_FD_COUNT", "many"}, `EINHORN_FD_COUNT="many" is not a number`},
 		{[]string{"EINHORN_FD_COUNT", "-1"}, `EINHORN_FD_COUNT="-1" is not a number`},
 		{[]string{"EINHORN_FD_COUNT", "99999999"}, `is not a number of sockets`},
@@ -130,10 +147,47 @@ func TestInheritErrors(t *testing.T) {
 	unix.Close(n)
 }
 
+func TestInheritErrorsOfOtherDialects(t *testing.T) {
+	us, goodFD := strconv.Itoa(os.Getpid()), strconv.Itoa(int(file(t, listen(t)).Fd()))
+	for _, tt := range []struct {
+		env  []string
+		want string
+	}{
+		{[]string{"LISTEN_FDS", "x", "LISTEN_PID", us}, `LISTEN_FDS="x" is not a number`},
+		{[]string{"LISTEN_FDS", "-1", "LISTEN_PID", us}, `LISTEN_FDS="-1" is not a number`},
+		{[]string{"LISTEN_FDS", "60000", "LISTEN_PID", us}, "LISTEN_FDS=60000, descriptor "},
+		{[]string{"SERVER_STARTER_PORT", goodFD}, "which is not like 127.0.0.1:8080=3"},
+		{[]string{"SERVER_STARTER_PORT", "80=" + goodFD + ";"}, `SERVER_STARTER_PORT has ""`},
+		{[]string{"SERVER_STARTER_PORT", "80=" + goodFD + ";81=x"}, `SERVER_STARTER_PORT=81="x" is not the number`},
+		{[]string{"SERVER_STARTER_PORT", "80=" + goodFD + ";81=" + goodFD}, "SERVER_STARTER_PORT=80=" + goodFD + " and SERVER_STARTER_PORT=81=" + goodFD + " are the same"},
+	} {
+		_, err := inherit(env(tt.env...))
+		if err == nil || !strings.Contains(err.Error(), tt.want) || errors.Is(err, ErrNotManaged) {
+			t.Errorf("%q: want an error with %q, got %v", tt.env, tt.want, err)
+		}
+	}
+}
+
+// TestInheritsNoStrangersDatagrams: such sockets resolve names, or log.
+func TestInheritsNoStrangersDatagrams(t *testing.T) {
+	unbound, resolver, logger := datagrams(t, unix.AF_INET), datagrams(t, unix.AF_INET), datagrams(t, unix.AF_UNIX)
+	if err := unix.Connect(int(resolver.Fd()), &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: 53}); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []*os.File{unbound, resolver, logger} {
+		_, err := inherit(env("EINHORN_FD_COUNT", "1", "EINHORN_FD_0", strconv.Itoa(int(f.Fd()))))
+		if want := "is not bound, or has a peer"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want an error with %q, got %v", want, err)
+		}
+	}
+}
+
 func TestNotManaged(t *testing.T) {
-	for _, name := range []string{"EINHORN_FD_COUNT", "EINHORN_FDS", "EINHORN_MASTER_PID", "EINHORN_CHILD_INDEX", "EINHORN_SOCK_PATH"} {
+	for _, name := range []string{"EINHORN_FD_COUNT", "EINHORN_FDS", "EINHORN_MASTER_PID", "EINHORN_CHILD_INDEX", "EINHORN_SOCK_PATH", "SERVER_STARTER_PORT", "NOTIFY_SOCKET"} {
 		t.Setenv(name, "")
 	}
+	t.Setenv("LISTEN_FDS", "1") // left over from our parent
+	t.Setenv("LISTEN_PID", strconv.Itoa(os.Getppid()))
 	if Managed() {
 		t.Error("want not managed")
 	}

@@ -29,11 +29,14 @@ const roleVar = "WORKER_TEST_ROLE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVar) {
 	case "":
+		os.Unsetenv(childenv.NotifySocket) // it is for who runs the tests
 		goleak.VerifyTestMain(m)
 	case "serve":
 		os.Exit(playServer())
 	case "context":
 		os.Exit(playContext())
+	case "sockets":
+		os.Exit(playSockets())
 	}
 }
 
@@ -42,7 +45,8 @@ func playServer() int {
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, os.Getpid())
 	})}
-	if err := Serve(context.Background(), srv, IdleWait(200*time.Millisecond)); err != nil {
+	ready := OnReady(func() { fmt.Println("ready") })
+	if err := Serve(context.Background(), srv, IdleWait(200*time.Millisecond), ready); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

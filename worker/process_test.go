@@ -145,7 +145,7 @@ func TestServeWithoutASocket(t *testing.T) {
 	cmd := start(t, "serve", "/nowhere")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	if err := cmd.Run(); err == nil || !strings.Contains(stderr.String(), "passes no socket; give it one with -b") {
+	if err := cmd.Run(); err == nil || !strings.Contains(stderr.String(), "passes no socket that takes connections; give it one with -b") {
 		t.Errorf("want it to say what is missing, got %v, %q", err, stderr.String())
 	}
 }

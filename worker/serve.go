@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,7 +24,7 @@ var ErrDrainTimeout = errors.New("connections were still in use when the drain t
 // for it by default.
 const serveAckTimeout = 30 * time.Second
 
-// Serve serves HTTP with srv on all sockets that the manager passed, ACKs once
+// Serve serves HTTP with srv on all of [Listeners], ACKs once
 // it accepts, and goes on until ctx ends or the process is asked to stop (see
 // [Context]; Serve listens to the signals itself). Then it drains and returns
 // nil.
@@ -57,14 +58,16 @@ const serveAckTimeout = 30 * time.Second
 // that call those which were there. srv can't be used again afterwards, and
 // its Shutdown must not be called meanwhile: Serve would end at once with
 // http.ErrServerClosed. A failed ACK is written to srv.ErrorLog and ends
-// nothing: what follows from it is the manager's to decide.
+// nothing: what follows from it is the manager's to decide. Under a manager of
+// another kind that waits for no ACK (see [Sockets]) none is sent. A NOTIFY_SOCKET
+// that is this process's own is told STOPPING=1 when the drain begins.
 func Serve(ctx context.Context, srv *http.Server, opts ...Option) error {
 	listeners, err := Listeners()
 	if err != nil {
 		return fmt.Errorf("cannot serve: %w", err)
 	}
 	if len(listeners) == 0 {
-		return errors.New("cannot serve: the manager passes no socket; give it one with -b, as in -b 127.0.0.1:8080,r")
+		return errors.New("cannot serve: the manager passes no socket that takes connections; give it one with -b, as in -b 127.0.0.1:8080,r")
 	}
 	return serve(ctx, srv, listeners, true, newOptions(opts))
 }
@@ -99,7 +102,8 @@ func serve(ctx context.Context, srv *http.Server, listeners []net.Listener, ack 
 	defer cancel()
 	var announced sync.WaitGroup
 	defer announced.Wait()
-	announced.Go(func() { announce(life, srv, accepting, ack, o.onReady) })
+	var acked atomic.Bool
+	announced.Go(func() { announce(life, srv, accepting, ack, &acked, o.onReady) })
 
 	left := len(listeners)
 	var failure error
@@ -113,6 +117,14 @@ func serve(ctx context.Context, srv *http.Server, listeners []net.Listener, ack 
 	cancel()
 	for _, ln := range listeners {
 		ln.Close()
+	}
+	if acked.Load() && isNotifiedAbout() {
+		// Before its ACK it would have failed to start.
+		announced.Go(func() {
+			if _, err := notify(context.Background(), notifyStopping); err != nil {
+				logf(srv, "worker: %v", err)
+			}
+		})
 	}
 	// Serve returns only after it has handed its last connection to the
 	// ConnState hook, so that after this the drain knows of all.
@@ -152,7 +164,7 @@ func acceptance(srv *http.Server, n int) <-chan struct{} {
 
 // announce says that the worker is ready, once it is and unless ctx ends
 // before.
-func announce(ctx context.Context, srv *http.Server, accepting <-chan struct{}, ack bool, onReady func()) {
+func announce(ctx context.Context, srv *http.Server, accepting <-chan struct{}, ack bool, acked *atomic.Bool, onReady func()) {
 	select {
 	case <-ctx.Done():
 		return
@@ -161,7 +173,9 @@ func announce(ctx context.Context, srv *http.Server, accepting <-chan struct{}, 
 	if ack {
 		ackCtx, cancel := context.WithTimeout(ctx, serveAckTimeout)
 		defer cancel()
-		if err := Ack(ackCtx); err != nil {
+		err := Ack(ackCtx)
+		acked.Store(err == nil)
+		if err != nil && (byEinhorn(os.Getenv) || !errors.Is(err, ErrNotManaged)) {
 			if ctx.Err() == nil {
 				logf(srv, "worker: %v", err)
 			}

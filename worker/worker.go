@@ -11,10 +11,13 @@
 //		log.Fatal(err)
 //	}
 //
-// Other servers use the parts: [Listeners] or [Listener] (listeners.go), then
-// [Ack] once they accept (ack.go), and [Context], which ends when the manager
-// asks the worker to stop (stop.go). How [Serve] drains, and why
+// Other servers use the parts: [Listeners], [PacketConns] or [Sockets]
+// (listeners.go), then [Ack] once they accept (ack.go), and [Context], which ends
+// when the manager asks the worker to stop (stop.go). How [Serve] drains, and why
 // http.Server.Shutdown is not enough, is told in serve.go and drain.go.
+//
+// The same program runs under systemd, as a unit with sockets, and under
+// Server::Starter: sources.go finds what they pass, and notify.go tells systemd.
 //
 // # Sharing a socket
 //
@@ -45,15 +48,11 @@ import (
 var ErrNotManaged = errors.New("not run by a manager of workers; start the program with: einhyrningsins -b 127.0.0.1:8080,r -- PROGRAM")
 
 // Managed tells whether the environment of this process speaks of a manager
-// and its sockets. A program can use it to fall back to a socket of its own
+// and its sockets, in one of the ways that [Sockets] knows. A program can use it to fall back to a socket of its own
 // when it is started by hand.
 func Managed() bool {
-	for _, name := range []string{childenv.FDCount, childenv.FDs, childenv.MasterPID} {
-		if os.Getenv(name) != "" {
-			return true
-		}
-	}
-	return false
+	return byEinhorn(os.Getenv) || os.Getenv(childenv.MasterPID) != "" ||
+		bySystemd(os.Getenv) || os.Getenv(childenv.StarterPort) != ""
 }
 
 // Index returns the worker's index: the lowest number that no other live

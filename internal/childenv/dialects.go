@@ -60,16 +60,16 @@ type Socket struct {
 	Address string // as bound: "127.0.0.1:8080", "[::]:80", or a path
 }
 
-// noName is what programs take for the name of a socket that has none,
+// NoName is what programs take for the name of a socket that has none,
 // sd_listen_fds(3).
-const noName = "unknown"
+const NoName = "unknown"
 
 func listenNames(sockets []Socket) string {
 	names := make([]string, len(sockets))
 	for i, s := range sockets {
 		names[i] = s.Name
 		if s.Name == "" {
-			names[i] = noName
+			names[i] = NoName
 		}
 	}
 	return strings.Join(names, ":")
