@@ -25,6 +25,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/launch"
@@ -128,14 +129,34 @@ const (
 	mostReport = 512
 )
 
+// How long a step may take: what hangs, as execve(2) does on a dead file server,
+// or was stopped by somebody of the workers' user, would hold up an upgrade and
+// the stop for ever. The second counts from the end of the first, for we may have
+// been stopped together with the step.
+const (
+	patience  = 30 * time.Second
+	lastLooks = time.Second
+)
+
 // Wait returns when the program was executed, or a [Failure]. A process that has
 // ended before it came to that had too little of something, or was killed by
-// somebody: to try again later is right.
-func (r *Report) Wait() error {
-	text, err := io.ReadAll(io.LimitReader(r.ours, mostReport))
+// somebody: to try again later is right. One that hangs is the caller's to kill.
+func (r *Report) Wait() error { return r.wait(patience, lastLooks) }
+
+func (r *Report) wait(limits ...time.Duration) error {
+	var text []byte
+	err := os.ErrDeadlineExceeded
+	for i := 0; i < len(limits) && errors.Is(err, os.ErrDeadlineExceeded); i++ {
+		_ = r.ours.SetReadDeadline(time.Now().Add(limits[i]))
+		var more []byte
+		more, err = io.ReadAll(io.LimitReader(r.ours, int64(mostReport-len(text))))
+		text = append(text, more...)
+	}
 	r.Close()
 	rest, tried := strings.CutPrefix(string(text), string(executing))
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &Failure{Doing: fmt.Sprintf("come as far as the program within %v", limits[0]), Errno: syscall.ETIMEDOUT}
 	case err != nil:
 		return &Failure{Doing: "hear what became of it", Errno: errnoOf(err)}
 	case rest == "" && tried:

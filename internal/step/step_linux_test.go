@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -208,6 +209,41 @@ func TestAStepThatComesToNothing(t *testing.T) {
 	var f *Failure
 	if err := p.Report.Wait(); !errors.As(err, &f) || f.Errno != syscall.EAGAIN || !platform.IsShortage(f.Errno) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestAStepThatHangs has one that was stopped, or whose execve(2) does not come
+// back: its end of the pipe stays open.
+func TestAStepThatHangs(t *testing.T) {
+	for _, said := range []string{"", string(executing)} {
+		p, err := Take(Orders{}, &launch.Place{}, nil, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.theirs.WriteString(said); err != nil {
+			t.Fatal(err)
+		}
+		err = p.Report.wait(time.Millisecond, time.Millisecond)
+		p.Started()
+		if f := (*Failure)(nil); !errors.As(err, &f) || f.Errno != syscall.ETIMEDOUT || f.Doing == "" {
+			t.Errorf("after %q: %v", said, err)
+		}
+	}
+}
+
+// TestAStepThatWasOnlyStopped has one whose time was up while everybody was
+// stopped: it has a moment to come to its end.
+func TestAStepThatWasOnlyStopped(t *testing.T) {
+	p, err := Take(Orders{}, &launch.Place{}, nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.theirs.WriteString(string(executing)); err != nil {
+		t.Fatal(err)
+	}
+	p.Started()
+	if err := p.Report.wait(-time.Second, time.Minute); err != nil {
+		t.Error(err)
 	}
 }
 
