@@ -54,3 +54,19 @@ func whatGoCloses(got tally) error {
 	}
 	return nil
 }
+
+// TestGoWorkerInOtherDialects is about package worker, without einhorn's
+// variables.
+func TestGoWorkerInOtherDialects(t *testing.T) {
+	for _, dialect := range []string{"systemd", "server-starter"} {
+		t.Run(dialect, func(t *testing.T) {
+			got := survivesUpgrades(t, server{
+				options: []string{"--env", dialect, "--ack-mode", "notify"},
+				program: built(t, "go-http"), newest: "build=21",
+			})
+			if got.lost != 0 {
+				t.Errorf("%d requests lost", got.lost)
+			}
+		})
+	}
+}
