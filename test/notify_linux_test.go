@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -85,7 +86,8 @@ func lie(path string) error {
 }
 
 func sendToOthers(text string) error {
-	table, err := os.ReadFile("/proc/net/unix")
+	own := os.Getenv("NOTIFY_SOCKET")
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(own), "../*.notify/*"))
 	if err != nil {
 		return err
 	}
@@ -94,9 +96,8 @@ func sendToOthers(text string) error {
 		return err
 	}
 	defer unix.Close(fd)
-	for line := range strings.SplitSeq(string(table), "\n") {
-		_, name, ok := strings.Cut(line, "@einhyrningsins/notify/")
-		if name = "@einhyrningsins/notify/" + name; ok && name != os.Getenv("NOTIFY_SOCKET") {
+	for _, name := range others {
+		if name != own {
 			_ = unix.Sendto(fd, []byte(text), unix.MSG_DONTWAIT, &unix.SockaddrUnix{Name: name}) // its queue may be full
 		}
 	}

@@ -17,9 +17,3 @@ ENV.fetch("EINHORN_FDS", "").split.each do |fd|
   socket.autoclose = false
   socket.setsockopt(:TCP, :DEFER_ACCEPT, 5) if socket.local_address.ip?
 end
-
-# puma's sd_notify takes NOTIFY_SOCKET for a path even when it begins with the "@"
-# that stands for NUL, sd_notify(3), and puma ends when nothing is there.
-Addrinfo.singleton_class.prepend(Module.new do
-  def unix(path, *type) = super(path.sub(/\A@/, "\0"), *type)
-end)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,13 @@ import (
 type Channel struct {
 	Kind link.ChannelKind
 	FD   int
+	path string // of a socket that goes with it; ""
+}
+
+// Plan is what each worker is to have.
+type Plan struct {
+	Kinds []link.ChannelKind
+	Place notify.Place
 }
 
 // List is all that a worker has.
@@ -31,9 +39,9 @@ type List []Channel
 // Make makes them, and returns the descriptors and the environment of a process
 // that gets the other ends. theirs is to be closed when it was started. After an
 // error ours is empty.
-func Make(kinds []link.ChannelKind, files []uintptr, env []string) (ours List, theirs []int, _ []uintptr, _ []string, err error) {
+func Make(plan Plan, files []uintptr, env []string) (ours List, theirs []int, _ []uintptr, _ []string, err error) {
 	files, env = slices.Clip(files), slices.Clip(env)
-	for _, kind := range kinds {
+	for _, kind := range plan.Kinds {
 		fd, their, name := 0, -1, ""
 		switch kind {
 		case link.ChannelControl:
@@ -41,14 +49,17 @@ func Make(kinds []link.ChannelKind, files []uintptr, env []string) (ours List, t
 		case link.ChannelReady:
 			fd, their, err = notify.Pipe()
 		case link.ChannelNotify:
-			fd, name, err = notify.Socket()
+			fd, name, err = notify.Socket(plan.Place)
 			env = append(env, childenv.NotifySocket+"="+name)
 		}
 		if err != nil {
 			ours.Close()
 			return nil, theirs, files, env, err
 		}
-		ours = append(ours, Channel{kind, fd})
+		if strings.HasPrefix(name, "@") {
+			name = "" // nothing to remove
+		}
+		ours = append(ours, Channel{kind, fd, name})
 		if their >= 0 {
 			theirs = append(theirs, their)
 			files = append(files, uintptr(their))
@@ -89,6 +100,9 @@ func (l List) Dup() (kinds []link.ChannelKind, fds []int, err error) {
 func (l List) Close() {
 	for _, ch := range l {
 		unix.Close(ch.FD)
+		if ch.path != "" {
+			_ = os.Remove(ch.path)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -76,6 +77,7 @@ func (c *ControlSocket) ShareWith(group int) { c.group = group }
 func (c *ControlSocket) Open() error {
 	err := c.clear()
 	if err == nil {
+		c.clearSockets()
 		c.Bound, err = bindControl(c.path, c.group)
 	}
 	if err != nil {
@@ -271,6 +273,27 @@ func inodeOf(path string) (inode, error) {
 	return inode{uint64(st.Dev), uint64(st.Ino)}, nil
 }
 
+// SocketsOf is the directory for sockets of workers, beside the control socket. It
+// is there only if they need it.
+func SocketsOf(path string) string { return path + ".notify" }
+
+// clearSockets removes what a keeper has left there, dead or about to end, if it
+// is of our own making.
+func (c *ControlSocket) clearSockets() {
+	dir := SocketsOf(c.path)
+	var st unix.Stat_t
+	if unix.Lstat(dir, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != os.Geteuid() {
+		return
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.Type() == os.ModeSocket {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+	_ = os.Remove(dir) // fails when there is something else
+}
+
 // Missing tells whether nothing is at the path any more, as after a cleaner
 // of temporary files.
 func (c *ControlSocket) Missing() bool {
@@ -300,6 +323,7 @@ func (c *ControlSocket) Close() {
 	if at, err := inodeOf(c.path); err == nil && at == c.at {
 		_ = os.Remove(c.path)
 	}
+	c.clearSockets()
 	unix.Close(c.fd)
 	_ = c.lock.Truncate(0)
 	c.lock.Close()

@@ -3,22 +3,26 @@
 package keeper
 
 import (
+	"einhyrningsins/internal/channel"
+	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/notify"
 )
 
 // channelKinds is what each worker is to have, in the order of its descriptors.
-func (k *keeper) channelKinds() (kinds []link.ChannelKind) {
+func (k *keeper) channelKinds() (p channel.Plan) {
 	if k.cfg.SockFD {
-		kinds = append(kinds, link.ChannelControl)
+		p.Kinds = append(p.Kinds, link.ChannelControl)
 	}
 	switch k.cfg.AckBy {
 	case config.ByNotify:
-		kinds = append(kinds, link.ChannelNotify)
+		p.Kinds = append(p.Kinds, link.ChannelNotify)
+		p.Place = notify.Place{Dir: claim.SocketsOf(k.cfg.SocketPath), Others: k.cfg.Limits.RunAs != nil}
 	case config.ByFD:
-		kinds = append(kinds, link.ChannelReady)
+		p.Kinds = append(p.Kinds, link.ChannelReady)
 	}
-	return kinds
+	return p
 }
 
 // channelsOf is what a master gets of the channels of a worker that lives.

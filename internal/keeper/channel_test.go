@@ -44,7 +44,7 @@ var onlyControl = []link.ChannelKind{link.ChannelControl}
 
 func TestWorkerGetsItsOwnConnection(t *testing.T) {
 	sys := &startSystem{}
-	j := job{serial: 1, channels: onlyControl, process: process{files: []uintptr{0, 1, 2}}}
+	j := job{serial: 1, channels: channel.Plan{Kinds: onlyControl}, process: process{files: []uintptr{0, 1, 2}}}
 	a := answer{job: j}
 	start(sys, &a)
 	ours, err := a.channels[0].FD, a.err
@@ -88,7 +88,7 @@ func (k *testKeeper) withChannel() (serial uint64, pid int, theirs *os.File) {
 	serial = k.table.next
 	k.send(&link.Spawn{Serial: serial, Generation: 1})
 	j, pid := k.begin()
-	if !slices.Equal(j.channels, onlyControl) {
+	if !slices.Equal(j.channels.Kinds, onlyControl) {
 		k.t.Error("the job gives no connection")
 	}
 	ours, fd, err := channel.Pair()

@@ -11,7 +11,6 @@ import (
 	"einhyrningsins/internal/channel"
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/launch"
-	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
 	"einhyrningsins/internal/step"
 )
@@ -22,7 +21,7 @@ import (
 type job struct {
 	serial   uint64 // of the worker, or 0
 	process  process
-	channels []link.ChannelKind   // what it gets to speak to us by, behind its other files
+	channels channel.Plan         // what it gets to speak to us by, behind its other files
 	renew    *claim.ControlSocket // to bind anew
 	look     *launch.Looking
 	renice   *child // the worker that the process is to give its niceness

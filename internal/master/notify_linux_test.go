@@ -4,6 +4,7 @@ package master
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ type mouth struct {
 
 func (k *fakeKeeper) mouth() *mouth {
 	k.t.Helper()
-	ours, name, err := notify.Socket()
+	ours, name, err := notify.Socket(notify.Place{Dir: filepath.Join(k.t.TempDir(), "n")})
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ package notify
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ type ear struct {
 
 func newEar(t *testing.T, pid int) *ear {
 	t.Helper()
-	ours, name, err := Socket()
+	ours, name, err := Socket(Place{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,5 +313,49 @@ func TestFloodIsHeardInMeasure(t *testing.T) {
 	}
 	if took < 300*time.Millisecond {
 		t.Errorf("heard %d times in %v, of %d datagrams", heard, took, sent)
+	}
+}
+
+func TestSocketsHaveAPathWhereWorkersReachIt(t *testing.T) {
+	open := t.TempDir()
+	if err := os.Chmod(open, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	foreign := filepath.Join(open, "foreign")
+	if err := os.Mkdir(foreign, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(foreign, 0o777); err != nil { // anybody could put something there
+		t.Fatal(err)
+	}
+	closed := filepath.Join(open, "closed")
+	if err := os.Mkdir(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, try := range map[string]struct {
+		place Place
+		path  bool
+	}{
+		"ours":                      {Place{Dir: filepath.Join(open, "a")}, true},
+		"nowhere":                   {Place{}, false},
+		"others can write there":    {Place{Dir: foreign}, false},
+		"ours alone":                {Place{Dir: filepath.Join(closed, "b")}, true},
+		"others cannot reach it":    {Place{Dir: filepath.Join(closed, "c"), Others: true}, false},
+		"the path is too long":      {Place{Dir: filepath.Join(open, strings.Repeat("d", 100))}, false},
+		"the directory is no such":  {Place{Dir: "/proc/self/comm"}, false},
+		"its parent does not exist": {Place{Dir: filepath.Join(open, "x", "y")}, false},
+	} {
+		fd, got, err := Socket(try.place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.Close(fd)
+		if strings.HasPrefix(got, try.place.Dir+"/") != try.path || try.path == strings.HasPrefix(got, "@") {
+			t.Errorf("%s: the name is %s", name, got)
+		}
+	}
+	info, err := os.Stat(filepath.Join(open, "a"))
+	if err != nil || info.Mode().Perm() != 0o711 {
+		t.Errorf("the directory is %v, %v", info.Mode(), err)
 	}
 }

@@ -5,6 +5,7 @@ package notify
 import (
 	"crypto/rand"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -13,13 +14,19 @@ import (
 // HasSocket tells whether there can be a NOTIFY_SOCKET that knows its senders.
 const HasSocket = true
 
+// Place is where the sockets of workers are to be.
+type Place struct {
+	Dir    string // made when it is missing; "": nowhere
+	Others bool   // the workers are another user's
+}
+
 // Socket makes a socket for the datagrams of one worker, and returns it and what
-// NOTIFY_SOCKET is to say. Its name is in the abstract namespace, unix(7): there
-// is no file to protect and to remove, and a worker in another directory tree
-// reaches it; one in another network namespace does not. Whoever is told the name
-// can send, so it cannot be guessed, and the kernel tells of each datagram who
-// sent it.
-func Socket() (fd int, name string, err error) {
+// NOTIFY_SOCKET is to say: a path, which every program understands (Ruby's
+// sd_notify takes an abstract name for one), in a directory that only we can list.
+// Where workers could not reach it, or it is not ours, the name is in the
+// abstract namespace, unix(7). Whoever is told the name can send, so it cannot be
+// guessed, and the kernel tells of each datagram who sent it.
+func Socket(p Place) (fd int, name string, err error) {
 	fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return 0, "", os.NewSyscallError("socket", err)
@@ -28,12 +35,53 @@ func Socket() (fd int, name string, err error) {
 		unix.Close(fd)
 		return 0, "", os.NewSyscallError("setsockopt", err)
 	}
+	if name = p.bind(fd); name != "" {
+		return fd, name, nil
+	}
 	name = "@einhyrningsins/notify/" + rand.Text()
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: name}); err != nil {
 		unix.Close(fd)
 		return 0, "", os.NewSyscallError("bind", err)
 	}
 	return fd, name, nil
+}
+
+// maxPath is how long the path of a socket can be, unix(7).
+const maxPath = 107
+
+// bind gives the socket a path, or returns "".
+func (p Place) bind(fd int) string {
+	path := filepath.Join(p.Dir, rand.Text())
+	if p.Dir == "" || len(path) > maxPath || !p.usable() {
+		return ""
+	}
+	if unix.Bind(fd, &unix.SockaddrUnix{Name: path}) != nil {
+		return ""
+	}
+	if p.Others && os.Chmod(path, 0o666) != nil { // who must not send does not know the name
+		_ = os.Remove(path)
+		return ""
+	}
+	return path
+}
+
+// usable makes the directory, and tells whether it is ours alone to write to and
+// can be reached by workers.
+func (p Place) usable() bool {
+	if err := os.Mkdir(p.Dir, 0o711); err == nil {
+		_ = os.Chmod(p.Dir, 0o711) // whatever the umask was
+	}
+	var st unix.Stat_t
+	if unix.Lstat(p.Dir, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
+		return false
+	}
+	for dir := p.Dir; p.Others && dir != "/"; {
+		dir = filepath.Dir(dir)
+		if info, err := os.Stat(dir); err != nil || info.Mode()&1 == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // oobSize is enough for as many descriptors as can come at once, unix(7), and
