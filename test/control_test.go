@@ -40,8 +40,9 @@ func (t *talk) send(line string) error {
 	return err
 }
 
-// hear reads one line.
+// hear reads one line. What takes long may do so, as long as something happens.
 func (t *talk) hear() error {
+	t.conn.SetDeadline(time.Now().Add(patience))
 	line, err := t.in.ReadString('\n')
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func waits(line string) bool {
 func (t *talk) finish() error {
 	for t.owed > 0 {
 		if err := t.hear(); err != nil {
-			return fmt.Errorf("%w after %q", err, t.heard)
+			return fmt.Errorf("%w after %d lines, the last %q", err, len(t.heard), t.heard[max(0, len(t.heard)-3):])
 		}
 	}
 	return nil
