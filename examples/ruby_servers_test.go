@@ -17,7 +17,7 @@ var (
 	pumaMended = server{
 		needs:   pumaPlain.needs,
 		dir:     "puma",
-		options: []string{"--ack-mode", "notify", "--graceful-signal", "TERM"},
+		options: []string{"--ack-mode", "notify", "--graceful-signal", "TERM", "--drain-timeout", "20s"},
 		program: []string{"puma", "-C", "puma.rb"},
 		traffic: hesitantTraffic,
 	}
