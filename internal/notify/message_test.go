@@ -29,7 +29,9 @@ func TestWhatAssignmentsMean(t *testing.T) {
 		"READY=":    {Others: []string{"READY"}},
 		"READY":     {Others: []string{"READY"}},
 		" READY=1":  {Others: []string{" READY"}},
+
 		joined("READY=1", "STATUS=up", "MAINPID=7", "MAINPID=8"): {Ready: true, Status: text("up"), Others: []string{"MAINPID"}},
+
 		"STATUS=":                            {Status: text("")},
 		"STATUS=a=b":                         {Status: text("a=b")},
 		"STATUS=\x1b[31m\tü\xff":             {Status: text(`\x1b[31m\tü` + "\uFFFD")},
@@ -45,6 +47,7 @@ func TestWhatAssignmentsMean(t *testing.T) {
 		"BARRIER=1":                          {barrier: true},
 		"A=\nB=\nC=\nD=\nE=\nB=2":            {Others: []string{"A", "B", "C", "D"}},
 		"WATCHDOG_USEC=18446744073709551615": {Watchdog: span(0)},
+
 		"EXTEND_TIMEOUT_USEC=18446744073709551615": {Extend: longest},
 	} {
 		if diff := same(want, parse([]byte(datagram))); diff != "" {
