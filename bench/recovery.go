@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
+	"einhyrningsins/client"
 	"einhyrningsins/internal/wire"
 )
 
@@ -70,12 +72,19 @@ func (d *daemon) killMasters(ctx context.Context, n int) (took []time.Duration, 
 	if err != nil {
 		return nil, err
 	}
-	for i, w := range after.Workers {
-		if len(after.Workers) != len(before.Workers) || w.PID != before.Workers[i].PID {
-			return nil, fmt.Errorf("the workers changed: %v, then %v", before.Workers, after.Workers)
-		}
+	if err := sameWorkers(before, after); err != nil {
+		return nil, err
 	}
 	return took, nil
+}
+
+// sameWorkers makes sure that no worker came or went.
+func sameWorkers(before, after *client.Status) error {
+	same := func(a, b client.Worker) bool { return a.PID == b.PID }
+	if !slices.EqualFunc(before.Workers, after.Workers, same) {
+		return fmt.Errorf("the workers changed: %v, then %v", before.Workers, after.Workers)
+	}
+	return nil
 }
 
 // nextMaster returns the pid of the first master that answers and isn't old.

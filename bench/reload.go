@@ -82,10 +82,8 @@ func (d *daemon) reloadAlone(ctx context.Context, n int) (took []time.Duration, 
 		if err != nil {
 			return nil, err
 		}
-		for i, w := range after.Workers {
-			if len(after.Workers) != len(before.Workers) || w.PID != before.Workers[i].PID {
-				return nil, fmt.Errorf("the workers changed: %v, then %v", before.Workers, after.Workers)
-			}
+		if err := sameWorkers(before, after); err != nil {
+			return nil, err
 		}
 		if after.MasterPID == before.MasterPID || after.PID != before.PID {
 			return nil, fmt.Errorf("keeper %d and master %d became %d and %d", before.PID, before.MasterPID, after.PID, after.MasterPID)

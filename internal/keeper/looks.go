@@ -17,12 +17,10 @@ import (
 	"einhyrningsins/internal/platform"
 )
 
-// The process that looks is our binary as it lies on disk, started with these;
-// internal/look is what it does then.
+// The process that looks is our binary as it lies on disk; internal/look is what
+// it does.
 const (
-	lookName  = "einhyrn-look"
-	lookFlag  = "--look-fd"
-	lookFD    = "3"
+	lookFD    = "3"              // where it finds its socket
 	lookLimit = 10 * time.Second // for all that it does, wrapper and all
 )
 
@@ -64,7 +62,7 @@ func (k *keeper) orderLook(m *link.Look) {
 	s.now, s.killed = l, false
 	k.spawner.want(job{look: l, process: process{
 		path:  k.binary,
-		argv:  []string{lookName, lookFlag, lookFD, k.binary},
+		argv:  []string{link.LookName, link.LookFlag, lookFD, k.binary},
 		env:   os.Environ(),
 		files: append([]uintptr{k.devNull.Fd(), 1}, l.Files()...),
 	}})

@@ -21,6 +21,13 @@ type LookFailed struct {
 	Reason     string `json:"reason"`
 }
 
+// How the process that looks is called. It is the binary on disk, which may be of
+// another version than the keeper: this is part of what the two agree on.
+const (
+	LookName = "einhyrn-look"
+	LookFlag = "--look-fd" // followed by its descriptor, and by its own path
+)
+
 // LookAt is what the keeper asks of the process that looks, on a socket of
 // their own. Bytes are what the operating system has; they need not be text.
 type LookAt struct {

@@ -75,7 +75,7 @@ func run(t *testing.T, at *link.LookAt, env ...string) (answers []link.Received,
 	conn.Send(at)
 	var stderr bytes.Buffer
 	cmd := &exec.Cmd{
-		Path: exe, Args: []string{Name, BeginFlag, "3", exe}, Env: append([]string{"PATH=/bin:/usr/bin", noSleep}, env...),
+		Path: exe, Args: []string{link.LookName, link.LookFlag, "3", exe}, Env: append([]string{"PATH=/bin:/usr/bin", noSleep}, env...),
 		Dir: t.TempDir(), ExtraFiles: []*os.File{theirs}, Stderr: &stderr,
 	}
 	err = cmd.Start()

@@ -16,22 +16,19 @@ import (
 	"einhyrningsins/internal/link"
 )
 
-// The internal flags. Neither is in the usage text: nobody but the keeper and
-// wrappers uses them.
+// The internal flags beside link.LookFlag, by which the keeper calls us: N EXE, ask
+// at descriptor N where to look; EXE is this program. None is in the usage text:
+// nobody but the keeper and wrappers uses them.
 const (
-	BeginFlag   = "--look-fd"       // N EXE: ask the keeper at descriptor N where to look; EXE is this program
 	ArriveFlag  = "--looked-fd"     // N -- PROGRAM ARG…: we have arrived
 	einhornFlag = "--with-state-fd" // the same in einhorn's dialect, where it is an option like others
 )
-
-// Name is argv[0] of a process that begins to look.
-const Name = "einhyrn-look"
 
 // Main is this program as a process that looks. ok is false when these are not
 // the arguments of one. Whoever reads einhorn's command line calls Arrived.
 func Main(args []string) (status int, ok bool) {
 	switch {
-	case len(args) == 3 && args[0] == BeginFlag:
+	case len(args) == 3 && args[0] == link.LookFlag:
 		return begin(args[1], args[2]), true
 	case len(args) >= 2 && args[0] == ArriveFlag:
 		words := args[2:]
