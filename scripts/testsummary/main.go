@@ -2,7 +2,8 @@
 
 // Command testsummary makes the output of "go test -json" on its standard input
 // readable: a line for each package, the output of what failed, what was
-// skipped and why, and at the end the counts, subtests included:
+// skipped and why, once more in short what failed and why, since the end is
+// what a person sees first, and the counts, subtests included:
 //
 //	412 passed, 0 failed, 2 skipped
 //
@@ -40,6 +41,7 @@ type summary struct {
 	output                  map[string]*strings.Builder // of each test that runs
 	failing                 map[string]bool             // packages with a failed test
 	skipped                 []string
+	failures                []string // each failed test with what it said
 	passed, failed, ignored int
 }
 
@@ -93,6 +95,7 @@ func (s *summary) result(e event, key string) {
 		s.failed++
 		s.failing[e.Package] = true
 		fmt.Fprint(s.out, text)
+		s.failures = append(s.failures, "failed: "+e.Package+" "+e.Test+inShort(text))
 	case e.Action == "skip":
 		s.ignored++
 		s.skipped = append(s.skipped, "skipped: "+e.Package+" "+e.Test+": "+reason(text))
@@ -110,6 +113,26 @@ func (s *summary) packageResult(e event, text string) {
 	case e.Action == "pass":
 		fmt.Fprintf(s.out, "ok   %s (%.1fs)\n", e.Package, e.Elapsed)
 	}
+}
+
+// inShort is the beginning of each thing that a failed test said, which often
+// has the log of a whole daemon behind it.
+func inShort(text string) string {
+	const most, longest, each = 20, 300, 4 // lines, bytes of a line, lines of one thing
+	var short strings.Builder
+	left := 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if strings.Contains(line, "_test.go:") || strings.HasPrefix(line, "FAIL: ") || strings.HasPrefix(line, "panic: ") {
+			left = each
+		}
+		if left == 0 || strings.Count(short.String(), "\n") == most {
+			continue
+		}
+		left--
+		fmt.Fprintf(&short, "\n\t%.*s", longest, line)
+	}
+	return short.String()
 }
 
 // reason is what a test said when it skipped: the line behind its file name.
@@ -132,6 +155,9 @@ func (s *summary) end(strict bool) int {
 		}
 	}
 	for _, line := range s.skipped {
+		fmt.Fprintln(s.out, line)
+	}
+	for _, line := range s.failures {
 		fmt.Fprintln(s.out, line)
 	}
 	if strict && s.ignored > 0 {

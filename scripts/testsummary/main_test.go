@@ -36,7 +36,7 @@ func TestSummary(t *testing.T) {
 		{"all well", passing, true, 0, []string{"ok   p (0.2s)", "1 passed, 0 failed, 0 skipped"}},
 		{"a skip", passing + skipping, false, 0, []string{"skipped: p TestS: no shell here: none", "1 passed, 0 failed, 1 skipped"}},
 		{"a skip that may not be", passing + skipping, true, 1, []string{"1 passed, 1 failed, 0 skipped"}},
-		{"a failure", passing + failing, false, 1, []string{"it broke", "FAIL q", "1 passed, 1 failed, 0 skipped"}},
+		{"a failure", passing + failing, false, 1, []string{"it broke", "FAIL q", "\nfailed: q TestB\n\tb_test.go:3: it broke\n1 passed, 1 failed, 0 skipped"}},
 		{"a build that fails", passing + broken, false, 1, []string{"r.go:1: no", "FAIL r", "1 passed, 1 failed"}},
 		{"a crash", passing + crashed, false, 1, []string{"panic: oh", "1 passed, 1 failed"}},
 		{"no test", "", false, 1, []string{"0 passed"}},
@@ -53,5 +53,16 @@ func TestSummary(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestInShort(t *testing.T) {
+	log := strings.Repeat("\n        a line of a log", 100)
+	got := inShort("=== RUN   TestX\n    x_test.go:1: lost 1\n          how" + log + "\n    x_test.go:2: " + strings.Repeat("x", 1000) + "\n--- FAIL: TestX\n")
+	if !strings.HasPrefix(got, "\n\tx_test.go:1: lost 1\n\thow\n\ta line") {
+		t.Errorf("the first words are missing: %q", got)
+	}
+	if !strings.Contains(got, "\n\tx_test.go:2: xxx") || len(got) > 700 {
+		t.Errorf("want all that was said, in short, got %d bytes: %q", len(got), got)
 	}
 }
