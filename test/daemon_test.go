@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,6 +39,7 @@ type fixture struct {
 	daemons map[string]*daemon
 	loads   map[string]*running
 	talks   map[string]*talk
+	visits  map[string]net.Conn
 }
 
 func newFixture(t *testing.T, env *testscript.Env) *fixture {
@@ -45,6 +47,7 @@ func newFixture(t *testing.T, env *testscript.Env) *fixture {
 	return &fixture{
 		t: t, env: env, mark: mark,
 		daemons: map[string]*daemon{}, loads: map[string]*running{}, talks: map[string]*talk{},
+		visits: map[string]net.Conn{},
 	}
 }
 

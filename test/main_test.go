@@ -125,6 +125,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"load":    cmdLoad,    // load [-conns N] [-new PART] [-rate N] NAME: begin to send requests
 	"unload":  cmdUnload,  // unload NAME: end it; not one may be lost
 	"answers": cmdAnswers, // answers NAME REGEXP: ask on new connections until an answer matches
+	"visit":   cmdVisit,   // visit TAG NAME: connect and send nothing; $TAG_addr is where from
+	"visitor": cmdVisitor, // visitor TAG REGEXP|cut: now ask, and match the answer; or it was cut
 
 	"echoes": cmdEchoes, // echoes NAME COUNT REGEXP: send datagrams; each is answered like this
 

@@ -40,6 +40,7 @@ type workerPlan struct {
 	report   bool
 	onUSR2   string
 	uid      int
+	careless bool
 }
 
 // workerMain is the program that daemons run in scripts: an HTTP server that
@@ -60,6 +61,7 @@ func workerMain(args []string) int {
 	flags.BoolVar(&p.report, "report", false, "say which signals come")
 	flags.StringVar(&p.onUSR2, "on-usr2", "", "make this file when USR2 comes")
 	flags.IntVar(&p.uid, "uid", 0, "become this user before the ACK")
+	flags.BoolVar(&p.careless, "careless", false, "say what is accepted, and close it unread when asked to end")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
@@ -151,7 +153,25 @@ func (p *workerPlan) serve() error {
 		<-ctx.Done()
 		return nil
 	}
+	if p.careless {
+		return p.serveCarelessly(ctx, srv, listeners[0])
+	}
 	return worker.ServeListeners(ctx, srv, listeners, worker.OnReady(p.announce))
+}
+
+// serveCarelessly drains as many servers do.
+func (p *workerPlan) serveCarelessly(ctx context.Context, srv *http.Server, l net.Listener) error {
+	srv.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			say("accepted %s", c.RemoteAddr())
+		}
+	}
+	context.AfterFunc(ctx, func() { srv.Close() })
+	go p.announce()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 // announce sends the ACK, or what the plan has instead.

@@ -18,7 +18,7 @@ _arguments -s -S : \
     '*'--env-file='[Read variables from this file, a line for each; with -, it may be missing (repeatable)]:\[-\]FILE:_files' \
     '*'--drop-env-var='[Keep this variable from the workers (repeatable)]:VAR: ' \
     '(--reexec-as)'--reexec-as='[Look through this command, which ends by executing its arguments\: the directory and environment that it leaves count for the new generation]:CMDLINE: ' \
-    '*'{-b+,--bind=}'[A socket for the workers (repeatable). WHERE\: ADDR\:PORT, udp\:ADDR\:PORT, unix\:PATH, unix\:@NAME, fd\:N (was left open for us), systemd\[\:NAME\] (its sockets). ADDR\: address, \[IPv6 address\], name, or nothing for all. PORT 0\: any free one. OPT\: r, so_reuseaddr\: bind beside lingering connections; n, o_nonblock\: do not block; reuseport; v6only; backlog=N; name=NAME; and of a path mode=0660, user=USER, group=GROUP]:WHERE\[,OPT...\]: ' \
+    '*'{-b+,--bind=}'[A socket for the workers (repeatable). WHERE\: ADDR\:PORT, udp\:ADDR\:PORT, unix\:PATH, unix\:@NAME, fd\:N (was left open for us), systemd\[\:NAME\] (its sockets). ADDR\: address, \[IPv6 address\], name, or nothing for all. PORT 0\: any free one. OPT\: r, so_reuseaddr\: bind beside lingering connections; n, o_nonblock\: do not block; reuseport; v6only; backlog=N; defer\[=SECONDS\]\: accept only what has sent something; name=NAME; and of a path mode=0660, user=USER, group=GROUP]:WHERE\[,OPT...\]: ' \
     '(-4 --ipv4-only)'{-4,--ipv4-only}'[Accept IPv4 connections only]' \
     '(-6 --ipv6-only)'{-6,--ipv6-only}'[Accept IPv6 connections only]' \
     '(--backlog)'--backlog='[How many connections may wait to be accepted]:COUNT: ' \

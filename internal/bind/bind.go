@@ -96,6 +96,7 @@ type Spec struct {
 	ReusePort bool   `json:",omitempty"` // reuseport
 	V6Only    bool   `json:",omitempty"` // v6only: as if -6 had been said for this one
 	Backlog   int    `json:",omitempty"` // backlog: that of listen(2); 0: the one of all sockets
+	Defer     int    `json:",omitempty"` // defer: seconds that a connection without a byte waits in the kernel; 0: none
 	Mode      int    `json:",omitempty"` // mode: of a path; 0: as the umask has it
 	User      string `json:",omitempty"` // user: of a path, name or number; "": ours
 	Group     string `json:",omitempty"` // group: likewise

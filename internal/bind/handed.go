@@ -25,7 +25,7 @@ func openFD(spec Spec) (*Socket, error) {
 		return nil, fmt.Errorf("%w; %s", err, right)
 	}
 	s.Spec, s.Name = spec, spec.Name
-	return s, s.unblock()
+	return s, s.change()
 }
 
 // openSystemd takes the sockets that systemd hands over, all or those of the
@@ -48,7 +48,7 @@ func openSystemd(spec Spec) ([]*Socket, error) {
 		if name != "unknown" { // what systemd says for none
 			s.Name = name
 		}
-		if err := s.unblock(); err != nil {
+		if err := s.change(); err != nil {
 			return nil, err
 		}
 		sockets = append(sockets, s)
@@ -104,13 +104,15 @@ func take(fd int) (*Socket, error) {
 	return &Socket{FD: fd, Network: network, Address: address}, nil
 }
 
-// unblock does what n asks for. Without it the flag stays as it was found: it
-// is whoever else's has the socket, too.
-func (s *Socket) unblock() error {
-	if !s.Spec.NonBlock {
-		return nil
+// change does what n and defer ask for. Without them all stays as it was found:
+// it is whoever else's has the socket, too.
+func (s *Socket) change() error {
+	if s.Spec.Defer > 0 && s.Network != "tcp" {
+		without := s.Spec
+		without.Defer = 0
+		return usagef("defer is for TCP, and descriptor %d is something else (%s); leave it out: -b %s", s.FD, s.Network, without)
 	}
-	return os.NewSyscallError("fcntl", unix.SetNonblock(s.FD, true))
+	return change(s.FD, s.Spec)
 }
 
 // inspect looks what a descriptor is. Only what a server can serve passes.

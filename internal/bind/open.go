@@ -226,6 +226,16 @@ func setOptions(fd int, spec Spec, c candidate) error {
 			return os.NewSyscallError("setsockopt IPV6_V6ONLY", err)
 		}
 	}
+	return change(fd, spec)
+}
+
+// change does what can be asked of a socket that we were started with, too.
+func change(fd int, spec Spec) error {
+	if spec.Defer > 0 {
+		if err := deferAccept(fd, spec.Defer); err != nil {
+			return err
+		}
+	}
 	if spec.NonBlock {
 		return os.NewSyscallError("fcntl", unix.SetNonblock(fd, true))
 	}

@@ -136,7 +136,7 @@ func FuzzParseSpec(f *testing.F) {
 	for _, s := range []string{
 		":80", "*:80", "127.0.0.1:80,r,n", "[::1]:0,o_nonblock", "[fe80::1%eth0]:65535,so_reuseaddr",
 		"udp:[::1]:53,v6only,reuseport,name=dns", "udp::0,r", "unix:/run/a.sock,mode=0660,user=www,group=33,backlog=9", "unix:@a b,n",
-		"fd:3,name=a", "systemd", "systemd:a b,n", ":1,backlog=010", "unix:a,mode=7", "udp:53", "fd.:3", "unix:/\xff",
+		"fd:3,name=a,defer", ":1,defer=7", ":1,defer=015", "systemd", "systemd:a b,n", ":1,backlog=010", "unix:a,mode=7", "udp:53", "fd.:3", "unix:/\xff",
 		"localhost:8080", "[::ffff:1.2.3.4]:1", "::1:80", "a..b:1", "[fe80::%/]:1", "1.2.3:4", "x:1,r,r",
 	} {
 		f.Add(s)

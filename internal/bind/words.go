@@ -19,8 +19,13 @@ type word struct {
 	number  func(*Spec) *int
 	string  func(*Spec) *string
 	base    int                       // of number
+	bare    int                       // the number that the option without = stands for; 0: it cannot be so
 	fault   func(value string) string // what is wrong with a value; "": nothing
 }
+
+// maxDefer is in seconds. The kernel takes up to eight hours, in steps that
+// double from 1 to 63 and then grow; nobody connects so long before the time.
+const maxDefer = 3600
 
 var everyKind = []Kind{TCP, UDP, Unix, FD, Systemd}
 
@@ -34,6 +39,13 @@ var words = []word{
 		name: "backlog=", kinds: []Kind{TCP, Unix}, example: "128", base: 10,
 		number: func(s *Spec) *int { return &s.Backlog },
 		fault:  func(v string) string { return numberFault(v, 10, 1<<31-1, "is not a number of at least 1") },
+	},
+	{
+		name: "defer=", kinds: []Kind{TCP, FD, Systemd}, example: "30", base: 10, bare: 15,
+		number: func(s *Spec) *int { return &s.Defer },
+		fault: func(v string) string {
+			return numberFault(v, 10, maxDefer, "is not a number of seconds from 1 to 3600")
+		},
 	},
 	{
 		name: "mode=", kinds: []Kind{Unix}, example: "0660", base: 8,
@@ -50,6 +62,8 @@ func (w *word) text(s *Spec) string {
 	switch {
 	case w.flag != nil && *w.flag(s):
 		return w.name
+	case w.bare != 0 && *w.number(s) == w.bare:
+		return strings.TrimSuffix(w.name, "=")
 	case w.number != nil && *w.number(s) != 0 && w.base == 8:
 		return fmt.Sprintf("%s%04o", w.name, *w.number(s))
 	case w.number != nil && *w.number(s) != 0:
@@ -58,6 +72,12 @@ func (w *word) text(s *Spec) string {
 		return w.name + *w.string(s)
 	}
 	return ""
+}
+
+// called tells whether the name, which ends in = where a value follows, is the
+// option's.
+func (w *word) called(name string) bool {
+	return name == w.name || w.old != "" && name == w.old || w.bare != 0 && name+"=" == w.name
 }
 
 func (w *word) sample() string { return w.name + w.example }
@@ -77,7 +97,7 @@ func (s *Spec) parseWords(what string, given []string) error {
 		if i := strings.IndexByte(text, '='); i >= 0 {
 			name, value = text[:i+1], text[i+1:]
 		}
-		i := slices.IndexFunc(words, func(w word) bool { return w.name == name || w.old != "" && w.old == name })
+		i := slices.IndexFunc(words, func(w word) bool { return w.called(name) })
 		if i < 0 {
 			comma := ""
 			if s.Kind == Unix {
@@ -104,6 +124,9 @@ func (s *Spec) take(w *word, what, name, value string) error {
 		*w.flag(s) = true
 		return nil
 	}
+	if w.bare != 0 && name != w.name {
+		value = strconv.Itoa(w.bare)
+	}
 	if fault := w.fault(value); fault != "" {
 		return usagef("%s %q %s; write it as in %s,%s", strings.TrimSuffix(name, "="), value, fault, what, w.sample())
 	}
@@ -126,6 +149,9 @@ func (s *Spec) allowed() string {
 		w := &words[i]
 		if !w.goes(s) {
 			continue
+		}
+		if w.bare != 0 {
+			names = append(names, strings.TrimSuffix(w.name, "="))
 		}
 		names = append(names, w.name)
 		if w.old != "" {
