@@ -21,12 +21,14 @@ const (
 // longest is the longest time that a worker can ask for.
 const longest = 365 * 24 * time.Hour
 
-// parse reads one datagram: assignments, one a line. What cannot be understood
-// is passed over.
+// parse reads one datagram: assignments, one a line. Lines end and the text ends
+// where systemd sees their end, whose readers forgive a CR and a string's NUL. What
+// cannot be understood is passed over.
 func parse(datagram []byte) (m Message) {
-	for line := range strings.SplitSeq(string(datagram), "\n") {
+	text, _, _ := strings.Cut(string(datagram), "\x00")
+	for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		name, value, _ := strings.Cut(line, "=")
-		if line != "" && !m.assign(name, value) {
+		if !m.assign(name, value) {
 			m.other(name)
 		}
 	}

@@ -30,6 +30,12 @@ func TestWhatAssignmentsMean(t *testing.T) {
 		"READY":     {Others: []string{"READY"}},
 		" READY=1":  {Others: []string{" READY"}},
 
+		// As C's programs and Windows' end their lines, and systemd reads them.
+		"READY=1\x00":                   {Ready: true},
+		"READY=1\x00STOPPING=1":         {Ready: true},
+		"\x00READY=1":                   {},
+		"READY=1\r\nSTATUS=a b\r\n\r\n": {Ready: true, Status: text("a b")},
+
 		joined("READY=1", "STATUS=up", "MAINPID=7", "MAINPID=8"): {Ready: true, Status: text("up"), Others: []string{"MAINPID"}},
 
 		"STATUS=":                            {Status: text("")},
@@ -49,6 +55,10 @@ func TestWhatAssignmentsMean(t *testing.T) {
 		"WATCHDOG_USEC=18446744073709551615": {Watchdog: span(0)},
 
 		"EXTEND_TIMEOUT_USEC=18446744073709551615": {Extend: longest},
+		"EXTEND_TIMEOUT_USEC=18446744073709551616": {Others: []string{"EXTEND_TIMEOUT_USEC"}},
+		"EXTEND_TIMEOUT_USEC=-1":                   {Others: []string{"EXTEND_TIMEOUT_USEC"}},
+		"EXTEND_TIMEOUT_USEC=0":                    {},
+		"WATCHDOG_USEC=":                           {Others: []string{"WATCHDOG_USEC"}},
 	} {
 		if diff := same(want, parse([]byte(datagram))); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", datagram, diff)
