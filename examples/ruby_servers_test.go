@@ -3,8 +3,13 @@
 package examples
 
 import (
+	"errors"
+	"io"
 	"slices"
+	"syscall"
 	"testing"
+
+	"einhyrningsins/client"
 )
 
 var (
@@ -17,7 +22,7 @@ var (
 	pumaMended = server{
 		needs:   pumaPlain.needs,
 		dir:     "puma",
-		options: []string{"--ack-mode", "notify", "--graceful-signal", "TERM", "--drain-timeout", "20s"},
+		options: []string{"--ack-mode", "notify", "--graceful-signal", "TERM"},
 		program: []string{"puma", "-C", "puma.rb"},
 		traffic: hesitantTraffic,
 	}
@@ -36,6 +41,42 @@ func TestPuma(t *testing.T) {
 		meetsTheEnd(t, pumaPlain, func(v *visitor, _ *daemon) { v.wantClosed() })
 	})
 	t.Run("mended", func(t *testing.T) { survivesUpgrades(t, pumaMended) })
+}
+
+// TestPumaBusyConnections has as many kept connections as puma has threads, each
+// with one request after the other: puma has to end all the same.
+func TestPumaBusyConnections(t *testing.T) {
+	s := pumaMended
+	s.environ = []string{"THREADS=1"}
+	d := s.start(t)
+	busy := dial(t, d.addr)
+	// Each new connection wakes all three pumas. The one without a free thread
+	// then waits for one before it looks at anything else, its own end included.
+	for range 100 {
+		busy.ask()
+		if _, err := webAsk(t.Context(), d.addr); err != nil {
+			t.Fatal(err)
+		}
+	}
+	upgraded := make(chan error, 1)
+	go func() {
+		_, err := d.client.Upgrade(t.Context(), client.Fleet, nil)
+		upgraded <- err
+	}()
+	// It may be closed between two requests, or say so with the last answer.
+	for last := false; !last; {
+		busy.send(get)
+		if _, err := busy.in.Peek(1); errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+			break
+		}
+		_, last = busy.receive()
+	}
+	busy.nc.Close()
+	if err := <-upgraded; err != nil {
+		t.Fatal(err)
+	}
+	d.waitReady(t.Context(), 3)
+	d.stop()
 }
 
 func TestUnicorn(t *testing.T) { survivesUpgrades(t, unicorn) }

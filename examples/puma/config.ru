@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A Rack application that says who it is. /slow takes 50 ms.
 
+require_relative "drain"
+
+use Drain
+
 GENERATION = ENV.fetch("SERVER_STARTER_GENERATION", "0")
 
 run lambda { |env|

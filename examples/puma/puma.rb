@@ -4,7 +4,7 @@
 
 require "socket"
 
-threads 1, 4
+threads 1, Integer(ENV.fetch("THREADS", 4))
 bind_to_activated_sockets "only"
 # Exit with 0 when asked to end.
 raise_exception_on_sigterm false
