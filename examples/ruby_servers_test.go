@@ -22,6 +22,7 @@ var (
 	pumaMended = server{
 		needs:   pumaPlain.needs,
 		dir:     "puma",
+		bind:    "127.0.0.1:0,r,defer",
 		options: []string{"--ack-mode", "notify", "--graceful-signal", "TERM"},
 		program: []string{"puma", "-C", "puma.rb"},
 		traffic: hesitantTraffic,
