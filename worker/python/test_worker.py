@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 import tempfile
 import threading
 import unittest
@@ -248,6 +249,32 @@ class Signals(Case):
             os.kill(os.getpid(), hurry)
             self.assertTrue(stop._hurried in worker._readable([stop._hurried], 30) and stop.hurried)
         self.assertEqual(called, [1, 1])
+
+    def test_a_signal_amid_another(self):
+        # A handler may be interrupted before any of its instructions.
+        for at in range(40):
+            called, steps = [], []
+            with mock.patch("signal.signal"):
+                stop = worker.Stop(call=lambda: called.append(1))
+
+            def trace(frame, event, _arg):
+                if frame.f_code.co_filename != worker.__file__:
+                    return None
+                frame.f_trace_opcodes = True
+                if event == "opcode":
+                    steps.append(event)
+                    if len(steps) == at:
+                        stop.ask(True)
+                return trace
+
+            before = sys.gettrace()
+            sys.settrace(trace)
+            try:
+                stop.ask(True)
+            finally:
+                sys.settrace(before)
+            self.assertEqual((called, stop.asked, stop.hurried), ([1], True, True), f"before instruction {at}")
+        self.assertGreater(len(steps), 30)
 
 
 class Handler(worker.Draining, BaseHTTPRequestHandler):

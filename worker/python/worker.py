@@ -277,13 +277,19 @@ class _Flag:
     """An event that poll() can wait for: its pipe is readable once it is set."""
 
     def __init__(self) -> None:
-        self._read, self._write = os.pipe()
+        self._read, write = os.pipe()
+        self._write = [write]
         self.is_set = False
 
-    def set(self) -> None:
-        if not self.is_set:
-            self.is_set = True
-            os.close(self._write)
+    def set(self) -> bool:
+        """True: it was not set before. Two signals at once are told apart by pop()."""
+        try:
+            write = self._write.pop()
+        except IndexError:
+            return False
+        self.is_set = True
+        os.close(write)
+        return True
 
     def fileno(self) -> int:
         return self._read
@@ -320,10 +326,8 @@ class Stop:
         """Do what the signals do."""
         if hurry:
             self._hurried.set()
-        if not self.asked:
-            self._asked.set()
-            if self._call:
-                self._call()
+        if self._asked.set() and self._call:
+            self._call()
 
     def fileno(self) -> int:
         return self._asked.fileno()
