@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -36,6 +37,31 @@ var interpreted = map[string][2]string{
 
 // commands are the examples, as they are started.
 var commands = map[string][]string{}
+
+// TestReadmesBuild has each README build where nothing is in the way.
+func TestReadmesBuild(t *testing.T) {
+	readmes, _ := filepath.Glob("*/README.md")
+	output := regexp.MustCompile(`(?m)^    (?:cc|rustc|go build) .*-o (\S+)`)
+	builds := 0
+	for _, readme := range readmes {
+		text, err := os.ReadFile(readme)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range output.FindAllStringSubmatch(string(text), -1) {
+			builds++
+			if info, err := os.Stat(filepath.Join("..", m[1])); err == nil && info.IsDir() {
+				t.Errorf("%s builds %s, which is a directory", readme, m[1])
+			}
+			if !strings.Contains(string(text), "-- ./"+m[1]) {
+				t.Errorf("%s builds %s, and runs something else", readme, m[1])
+			}
+		}
+	}
+	if builds < 5 {
+		t.Errorf("found %d builds", builds)
+	}
+}
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "examples")
