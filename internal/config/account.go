@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"slices"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxID is the greatest number of a user or group: the one above it stands for
@@ -65,6 +68,29 @@ func (c *Config) Resolve() error {
 		c.Login = []string{"HOME=" + account.HomeDir, "USER=" + account.Username, "LOGNAME=" + account.Username}
 	}
 	return nil
+}
+
+// Barred finds a directory on the way to path that these workers may not pass,
+// as far as its mode tells; "": there is none.
+func (as *RunAs) Barred(path string) string {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	for ; err == nil && as.UID != 0 && dir != "/"; dir = filepath.Dir(dir) {
+		var st unix.Stat_t
+		if err = unix.Stat(dir, &st); err != nil {
+			break
+		}
+		pass := uint32(1)
+		switch {
+		case int(st.Uid) == as.UID:
+			pass = 0o100
+		case slices.Contains(as.Groups, int(st.Gid)):
+			pass = 0o010
+		}
+		if uint32(st.Mode)&pass == 0 {
+			return dir
+		}
+	}
+	return ""
 }
 
 // lookupUser finds a user by name, or else by number; nil: there is none.

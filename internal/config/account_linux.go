@@ -20,9 +20,10 @@ func mayBecome(as *RunAs) error {
 	if err := unix.Capget(&header, &data[0]); err != nil {
 		return err
 	}
-	both := uint32(1)<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
-	if data[0].Effective&both != both {
-		return errors.New("that takes root; leave --user and --group out, or start as root")
+	// Without the last of them nobody could end the workers.
+	needed := uint32(1)<<unix.CAP_SETUID | 1<<unix.CAP_SETGID | 1<<unix.CAP_KILL
+	if data[0].Effective&needed != needed {
+		return errors.New("that takes root, or CAP_SETUID, CAP_SETGID, CAP_KILL and CAP_CHOWN; leave --user and --group out, or start as root")
 	}
 	return nil
 }

@@ -96,6 +96,7 @@ func (l *loop) goOn(o *opening) error {
 		for _, s := range o.hello.Sockets {
 			l.log.Info("listening", "address", s.Address, "spec", s.Spec, "fd", s.FD)
 		}
+		l.warnOfBars()
 	}
 	if lost != "" {
 		l.log.Error("what was under way is given up; going on from the workers that exist", "reason", lost)

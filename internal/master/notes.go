@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 
+	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/pool"
 )
 
@@ -27,6 +28,18 @@ var aboutWorkers = map[pool.Kind]struct {
 	pool.NoteSilent:     {slog.LevelWarn, "worker is to be replaced; it stays until another is ready"},
 	pool.NoteLeaving:    {slog.LevelInfo, "worker says that it ends"},
 	pool.NoteOverdue:    {slog.LevelWarn, "no ACK; it may have been lost with a master, so the worker stays until it is replaced"},
+}
+
+// warnOfBars says at the start what would show only as ACKs that never come.
+func (l *loop) warnOfBars() {
+	as := l.cfg.Limits.RunAs
+	if as == nil || !l.cfg.AckManual || l.cfg.AckBy != config.ByControl || l.cfg.SockFD {
+		return
+	}
+	if dir := as.Barred(l.cfg.SocketPath); dir != "" {
+		l.log.Warn("workers cannot reach the control socket to ACK: "+dir+" is closed to them; choose another path with -d, or give each a connection with -g",
+			"user", as.UID)
+	}
 }
 
 func (l *loop) logNote(n pool.Note) {
