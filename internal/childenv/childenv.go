@@ -50,7 +50,7 @@ const (
 // foreign are the variables of the other dialects. One that is left over in
 // our own environment speaks of us, not of a worker.
 var foreign = []string{
-	ListenFDs, ListenPID, ListenNames, "LISTEN_PIDFDID", NotifySocket, WatchdogUsec, WatchdogPID, StarterPort, StarterGeneration,
+	ListenFDs, ListenPID, ListenNames, "LISTEN_PIDFDID", NotifySocket, WatchdogUsec, WatchdogPID, ReadyFD, StarterPort, StarterGeneration,
 }
 
 // IsReserved tells whether name belongs to the contract, so that a value left
@@ -96,7 +96,7 @@ func (c Contract) Base(environ []string, generation int) []string {
 	env := make([]string, 0, len(environ)+2*len(c.Sockets)+10)
 	for _, kv := range environ {
 		name, _, _ := strings.Cut(kv, "=")
-		if !IsReserved(name) && (name != ReadyFD || !c.ReadyFD) {
+		if !IsReserved(name) {
 			env = append(env, kv)
 		}
 	}
