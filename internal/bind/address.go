@@ -38,6 +38,9 @@ func splitPort(addr string) (host, port string, err error) {
 		}
 		return "[" + inside + "]", port, nil
 	}
+	if err := notAnAddress(addr); err != nil {
+		return "", "", err
+	}
 	switch strings.Count(addr, ":") {
 	case 0:
 		if addr != "" && strings.Trim(addr, "0123456789") == "" {
@@ -49,6 +52,22 @@ func splitPort(addr string) (host, port string, err error) {
 		return host, port, nil
 	}
 	return "", "", usagef("address %q has several colons; write it as in [::1]:8080, an IPv6 address in brackets", addr)
+}
+
+// notAnAddress knows what other programs would take here.
+func notAnAddress(s string) error {
+	if rest, ok := strings.CutPrefix(s, "tcp:"); ok && strings.Contains(rest, ":") {
+		return usagef("address %q begins with tcp:, which goes without saying; write it as in %s", s, strings.TrimLeft(rest, "/"))
+	}
+	for _, begin := range []string{"/", "./", "../", "@"} {
+		if strings.HasPrefix(s, begin) {
+			return usagef("%q is a path or an abstract name, not an address; write it as in unix:%s", s, s)
+		}
+	}
+	if strings.Contains(s, "://") {
+		return usagef("%q is a URL, not an address; write it as in 127.0.0.1:8080", s)
+	}
+	return nil
 }
 
 func parseHost(host, port string) (string, error) {

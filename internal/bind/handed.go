@@ -128,7 +128,8 @@ func inspect(fd int) (network, address string, err error) {
 		return fail("cannot be looked at: %w", err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return fail("is %s, not a socket", fileKind(uint32(st.Mode)&unix.S_IFMT))
+		// It may also be one that we have opened ourselves where nothing was.
+		return fail("is %s, not a socket: whoever starts us has to leave a socket open there", fileKind(uint32(st.Mode)&unix.S_IFMT))
 	}
 	sa, err := unix.Getsockname(fd)
 	if err != nil {
@@ -149,7 +150,7 @@ func inspect(fd int) (network, address string, err error) {
 		return fail("is a raw socket")
 	}
 	if _, err := unix.Getpeername(fd); err == nil {
-		return fail("is a connection (%s, of %s)", network, address)
+		return fail("is a connection (%s)", strings.TrimSuffix(network+", of "+address, ", of "))
 	}
 	if kind == unix.SOCK_DGRAM {
 		if address == "" || strings.HasSuffix(address, ":0") && !local {

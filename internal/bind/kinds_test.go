@@ -155,10 +155,10 @@ func TestFDErrors(t *testing.T) {
 	}
 	for fd, want := range map[int]string{
 		99999:   "is not open",
-		pipe[0]: "is a pipe, not a socket",
+		pipe[0]: "is a pipe, not a socket: whoever starts us has to leave a socket open there",
 		null:    "is a terminal or another device, not a socket",
 		dir:     "is a directory, not a socket",
-		pair[0]: "is a connection (unix",
+		pair[0]: "is a connection (unix);",
 		socket(unix.AF_INET, unix.SOCK_STREAM, true):  "is a socket that does not listen (tcp)",
 		socket(unix.AF_INET, unix.SOCK_STREAM, false): "is a socket that does not listen (tcp)",
 		socket(unix.AF_INET, unix.SOCK_DGRAM, false):  "is a socket for datagrams that is not bound (udp)",

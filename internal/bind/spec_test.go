@@ -28,6 +28,7 @@ var addressForms = map[string]Spec{
 	"www-1.example.com.:443":     {Host: "www-1.example.com.", Port: 443},
 	"_sip.xn--bcher-kva.de:5060": {Host: "_sip.xn--bcher-kva.de", Port: 5060},
 	"4u:1":                       {Host: "4u", Port: 1},
+	"tcp:1":                      {Host: "tcp", Port: 1},
 }
 
 func TestParseSpec(t *testing.T) {
@@ -75,7 +76,13 @@ var wrongForms = map[string]string{
 	"a..b:80":                        `address "a..b" is neither`,
 	"a b:80":                         `address "a b" is neither`,
 	"bücher.de:80":                   `address "bücher.de" is neither`,
-	"http://x:80":                    `has several colons`,
+	"http://x:80":                    `"http://x:80" is a URL, not an address; write it as in 127.0.0.1:8080`,
+	"tcp://0.0.0.0:80":               `begins with tcp:, which goes without saying; write it as in 0.0.0.0:80`,
+	"tcp:[::1]:80":                   `write it as in [::1]:80`,
+	"/run/web.sock":                  `"/run/web.sock" is a path or an abstract name, not an address; write it as in unix:/run/web.sock`,
+	"./web.sock":                     `write it as in unix:./web.sock`,
+	"../web.sock:1":                  `write it as in unix:../web.sock`,
+	"@web":                           `write it as in unix:@web`,
 	strings.Repeat("a", 254) + ":80": `name of 254 bytes`,
 }
 

@@ -112,6 +112,8 @@ func explainUnix(spec Spec, err error) string {
 		return text
 	case errors.Is(err, unix.ENOENT):
 		return "; its directory is missing"
+	case errors.Is(err, unix.EACCES):
+		return "; its directory is not ours to write to"
 	}
 	return ""
 }

@@ -147,7 +147,7 @@ func TestUnixInTheWay(t *testing.T) {
 		"a file":          func() error { return os.WriteFile(path, []byte("precious"), 0o666) },
 		"a directory":     func() error { return os.Mkdir(path, 0o777) },
 		"a symbolic link": func() error { return os.Symlink("elsewhere", path) },
-		"p---------":      func() error { return unix.Mkfifo(path, 0o666) },
+		"a pipe":          func() error { return unix.Mkfifo(path, 0o666) },
 	} {
 		if err := make(); err != nil {
 			t.Fatal(err)

@@ -163,6 +163,8 @@ func kindOf(mode os.FileMode) string {
 		return "a directory"
 	case os.ModeSymlink:
 		return "a symbolic link"
+	case os.ModeNamedPipe:
+		return "a pipe"
 	}
 	return mode.Type().String()
 }

@@ -83,8 +83,6 @@ func SetSignalMask(blocked []syscall.Signal) (restore func()) {
 }
 
 // CloseInherited marks whatever we were started with from this descriptor on
-// close-on-exec, so that no worker gets it.
-// CloseInherited marks whatever we were started with from this descriptor on
 // close-on-exec, so that no child gets it.
 func CloseInherited(from int) {
 	if unix.CloseRange(uint(from), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
