@@ -103,6 +103,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"exits":       cmdExits,       // exits STATUS COMMAND ARG…: run it, assert its exit status
 	"waitlog":     cmdWaitLog,     // [!] waitlog NAME REGEXP: in its log, or now not in it
 	"waitout":     cmdWaitOut,     // the same for what its workers print
+	"leastready":  cmdLeastReady,  // leastready NAME N: by its log, never fewer were ready once so many were
 	"lastlog":     cmdLastLog,     // lastlog NAME REGEXP: the last line of a daemon that has ended
 	"waitfile":    cmdWaitFile,    // waitfile FILE
 	"nothingleft": cmdNothingLeft, // nothingleft NAME: no process, no socket, no pid file

@@ -61,14 +61,15 @@ var notifySteps = map[string]func(string) error{
 	"others": func(text string) error { return sendToOthers(text) },
 }
 
-// beatUntil is alive until a file is there, as often as the watchdog asks for.
+// beatUntil is alive until a file is there, as often as the watchdog asks for. Like
+// most programs it does not care whether anybody hears it.
 func beatUntil(path string) error {
 	interval, err := systemd.SdWatchdogEnabled(false)
 	if err == nil && interval == 0 {
 		err = errors.New("there is no watchdog")
 	}
 	for err == nil && !exists(path) {
-		_, err = systemd.SdNotify(false, systemd.SdNotifyWatchdog)
+		_, _ = systemd.SdNotify(false, systemd.SdNotifyWatchdog)
 		<-time.After(interval / 10)
 	}
 	return err

@@ -5,3 +5,5 @@
 package test
 
 func notifyMain([]string) int { return 2 }
+
+func beatUntil(string) error { return nil }

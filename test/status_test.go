@@ -5,6 +5,7 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -116,4 +117,36 @@ func holds(known map[string]string, text string) (bool, error) {
 	}
 	b, err := strconv.Atoi(m[3])
 	return m[2] == "<=" && a <= b || m[2] == ">=" && a >= b, err
+}
+
+// What a master's log says of a worker that begins or ceases to be ready, in the
+// order in which it was decided.
+var (
+	becameReady = regexp.MustCompile(`msg="worker is ready".* pid=(\d+)`)
+	noMoreReady = regexp.MustCompile(`msg="worker (?:was asked to end gracefully|was sent TERM|was sent KILL|says that it ends|died|ended)".* pid=(\d+)`)
+)
+
+// cmdLeastReady counts every moment, not only those at which somebody asks. It is
+// for daemons whose masters live long enough to log what they do.
+func cmdLeastReady(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 2 && !neg, "leastready NAME N")
+	d := fixtureOf(ts).daemon(ts, args[0])
+	want := count(ts, args[1])
+	b, err := os.ReadFile(d.log)
+	ts.Check(err)
+	ready, reached := map[string]bool{}, false
+	for line := range strings.Lines(string(b)) {
+		if m := becameReady.FindStringSubmatch(line); m != nil {
+			ready[m[1]] = true
+		} else if m := noMoreReady.FindStringSubmatch(line); m != nil {
+			delete(ready, m[1])
+		}
+		reached = reached || len(ready) >= want
+		if reached && len(ready) < want {
+			ts.Fatalf("%d were ready, not %d, from here on: %s\n%s", len(ready), want, line, tail(d.log))
+		}
+	}
+	if !reached {
+		ts.Fatalf("%d were never ready:\n%s", want, tail(d.log))
+	}
 }

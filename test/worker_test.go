@@ -40,6 +40,7 @@ type workerPlan struct {
 	report   bool
 	onUSR2   string
 	uid      int
+	beat     string
 	careless bool
 }
 
@@ -61,6 +62,7 @@ func workerMain(args []string) int {
 	flags.BoolVar(&p.report, "report", false, "say which signals come")
 	flags.StringVar(&p.onUSR2, "on-usr2", "", "make this file when USR2 comes")
 	flags.IntVar(&p.uid, "uid", 0, "become this user before the ACK")
+	flags.StringVar(&p.beat, "beat", "", "be alive for systemd's watchdog until this file is there; INDEX in it is the index")
 	flags.BoolVar(&p.careless, "careless", false, "say what is accepted, and close it unread when asked to end")
 	if err := flags.Parse(args); err != nil {
 		return 2
@@ -74,6 +76,9 @@ func workerMain(args []string) int {
 	}
 	if p.onUSR2 != "" {
 		go p.noteUSR2()
+	}
+	if p.beat != "" {
+		go beatUntil(strings.ReplaceAll(p.beat, "INDEX", os.Getenv("EINHORN_CHILD_INDEX")))
 	}
 	<-time.After(p.boot)
 	if err := p.serve(); err != nil {

@@ -157,7 +157,7 @@ func (l *loop) run() {
 			l.release()
 		case <-timer.C:
 			l.catchUp()
-			l.step(pool.Tick{})
+			l.step(append(l.unheard(), pool.Tick{})...)
 			l.runProbes()
 		}
 	}

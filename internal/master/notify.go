@@ -68,6 +68,18 @@ func eventsOf(e notify.Event) (events []pool.Event) {
 	return events
 }
 
+// unheard finds workers that are about to be silent for too long and may be none
+// the less speaking: the path of their socket was removed, as cleaners of old files
+// do, or we could not have its descriptor.
+func (l *loop) unheard() (events []pool.Event) {
+	for _, serial := range l.pool.Suspects() {
+		if !l.heard.Reaches(serial) {
+			events = append(events, pool.Faulty{Serial: serial, How: "cannot be heard any more: its NOTIFY_SOCKET is gone", Blameless: true})
+		}
+	}
+	return events
+}
+
 func (l *loop) logSaid(e notify.Event) {
 	if len(e.Others) == 0 && e.Refused.Count == 0 {
 		return

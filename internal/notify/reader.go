@@ -44,7 +44,8 @@ type reader struct {
 	set    *Set
 	serial uint64
 	pid    int
-	pipe   bool // it is one: a newline is all there is to say
+	pipe   bool   // it is one: a newline is all there is to say
+	path   string // of the socket; "": it has none
 	file   *os.File
 	raw    syscall.RawConn
 	fd     int

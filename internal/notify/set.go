@@ -3,8 +3,10 @@
 package notify
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,12 +45,32 @@ func (s *Set) Add(fd int, pipe bool, serial uint64, pid int) error {
 		file.Close()
 		return err
 	}
-	r := &reader{set: s, serial: serial, pid: pid, pipe: pipe, file: file, raw: raw, fd: fd, budget: burst}
+	r := &reader{set: s, serial: serial, pid: pid, pipe: pipe, path: pathOf(fd), file: file, raw: raw, fd: fd, budget: burst}
 	s.readers[k] = r
 	if !s.paused {
 		r.start()
 	}
 	return nil
+}
+
+// pathOf returns the path of a socket; "": it is abstract, or it is none.
+func pathOf(fd int) string {
+	addr, err := unix.Getsockname(fd)
+	if at, ok := addr.(*unix.SockaddrUnix); err == nil && ok && strings.HasPrefix(at.Name, "/") {
+		return at.Name
+	}
+	return ""
+}
+
+// Reaches tells whether a worker can reach its socket, as far as we can see: we
+// have it, and nobody has removed its path.
+func (s *Set) Reaches(serial uint64) bool {
+	r := s.readers[key{serial, false}]
+	if r == nil || r.path == "" {
+		return r != nil
+	}
+	_, err := os.Lstat(r.path)
+	return !errors.Is(err, os.ErrNotExist)
 }
 
 // Remove is for a worker that is gone.

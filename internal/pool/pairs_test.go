@@ -52,7 +52,7 @@ var ofWorkers = pairTest{
 		{"ACK", func(s *stage) *Output { return s.step(Acked{s.serial}) }},
 		{"says that it ends", func(s *stage) *Output { return s.step(Leaving{s.serial}) }},
 		{"is alive", func(s *stage) *Output { return s.step(Alive{s.serial}) }},
-		{"asks for a successor", func(s *stage) *Output { return s.step(Faulty{s.serial, "asked for it"}) }},
+		{"asks for a successor", func(s *stage) *Output { return s.step(Faulty{Serial: s.serial, How: "asked for it"}) }},
 		{"wants to be watched", func(s *stage) *Output { return s.step(Watched{s.serial, time.Second}) }},
 		{"needs more time", func(s *stage) *Output { return s.step(Extended{s.serial, time.Hour}) }},
 		{"says how it is", func(s *stage) *Output { return s.step(Said{s.serial, "busy"}) }},

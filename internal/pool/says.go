@@ -4,6 +4,7 @@ package pool
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -15,10 +16,12 @@ type Leaving struct{ Serial uint64 }
 // Alive is a sign of life.
 type Alive struct{ Serial uint64 }
 
-// Faulty says that a worker asks to be replaced, and How, for people.
+// Faulty says that a worker asks to be replaced, and How, for people. One that is
+// Blameless is asked to end gracefully once its successor is ready.
 type Faulty struct {
-	Serial uint64
-	How    string
+	Serial    uint64
+	How       string
+	Blameless bool
 }
 
 // Watched changes how long a worker may be silent; 0 is for ever.
@@ -98,6 +101,7 @@ func (e Faulty) apply(p *Pool) {
 	switch {
 	case w == nil || w.PID == 0 || !w.serving() || w.overdue() || w.silent():
 	case w.Phase == Ready:
+		w.Blameless = e.Blameless
 		p.fault(w, e.How)
 	case w.Uncertain:
 		p.change(w, func() { w.OverdueAt = p.now }) // it may be serving
@@ -179,6 +183,18 @@ func (p *Pool) silence(w *Worker) {
 	default:
 		p.fault(w, fmt.Sprintf("was silent for %v", p.watchOf(w)))
 	}
+}
+
+// Suspects are the ready workers that are about to be silent for too long. Whoever
+// listens to them is to say Faulty of those that it could not hear.
+func (p *Pool) Suspects() (serials []uint64) {
+	for serial := range p.looked {
+		if w := p.workers[serial]; w != nil && w.isReady() {
+			serials = append(serials, serial)
+		}
+	}
+	slices.Sort(serials)
+	return serials
 }
 
 // fault gives the place of a ready worker to another. It may be serving, so it

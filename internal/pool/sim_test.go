@@ -135,7 +135,7 @@ func (w *world) says(s uint64) []Event {
 	}
 	span := rapid.SampledFrom([]Time{0, 200 * time.Millisecond, 5 * time.Second}).Draw(w.t, "span")
 	return []Event{rapid.SampledFrom([]Event{
-		Leaving{s}, Alive{s}, Faulty{s, "asked for it"}, Watched{s, span}, Extended{s, span}, Said{s, "busy"},
+		Leaving{s}, Alive{s}, Faulty{Serial: s, How: "asked for it"}, Faulty{Serial: s, How: "unheard", Blameless: true}, Watched{s, span}, Extended{s, span}, Said{s, "busy"},
 	}).Draw(w.t, "says")}
 }
 

@@ -58,6 +58,7 @@ type Worker struct {
 	// What it has said of itself; see says.go.
 	Watchdog      Time   `json:"watchdog"`       // how long it may be silent; 0: as long as all, less: it is not watched
 	SilentAt      Time   `json:"silent_at"`      // when it had been silent for too long
+	Blameless     bool   `json:"blameless"`      // that was no fault of its own
 	ExtendedUntil Time   `json:"extended_until"` // before this no deadline of its phase comes
 	Leaving       bool   `json:"leaving"`        // it is draining because it said that it ends
 	Status        string `json:"status"`         // for people

@@ -261,7 +261,9 @@ func (pl *player) ofWorker(what string, serial uint64, how string) Event {
 	case "alive":
 		return Alive{serial}
 	case "faulty":
-		return Faulty{serial, "asked to be replaced"}
+		return Faulty{Serial: serial, How: "asked to be replaced"}
+	case "unheard":
+		return Faulty{Serial: serial, How: "cannot be heard any more", Blameless: true}
 	case "watched":
 		return Watched{serial, span}
 	case "extended":

@@ -167,9 +167,10 @@ func (p *Pool) retireSome(count int, which order, f func(*Worker) bool) {
 	}
 }
 
-// retire asks a worker to end gracefully; one that is silent is at fault.
+// retire asks a worker to end gracefully; one that is silent is at fault, unless
+// it was us who could not hear it.
 func (p *Pool) retire(w *Worker) {
-	if w.silent() {
+	if w.silent() && !w.Blameless {
 		p.advance(w, Stopping)
 	} else {
 		p.advance(w, Draining)
