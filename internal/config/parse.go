@@ -126,6 +126,8 @@ func (d *draft) finish() error {
 		return usagef("cannot use -m with --ack-mode %s: -m is --ack-mode manual; give one of them", d.ackMode)
 	case c.SockFD && !c.Dialects.Einhorn:
 		return usagef("cannot use -g with --env %s: EINHORN_SOCK_FD is one of einhorn's variables; try --env einhorn,%[1]s", c.Dialects)
+	case (d.manual || c.AckManual) && c.AckBy == ByControl && !c.Dialects.Einhorn:
+		return usagef("cannot use --ack-mode manual with --env %s: workers would not find where to ACK, EINHORN_SOCK_PATH; try --env einhorn,%[1]s, or --ack-mode notify", c.Dialects)
 	case c.Watchdog > 0 && c.AckBy != ByNotify:
 		return usagef("cannot use --watchdog without --ack-mode notify: a worker says over NOTIFY_SOCKET that it is alive; give both")
 	case c.spins():

@@ -249,6 +249,7 @@ var refused = map[string]string{
 	"--env= p":                               `--env "": "" is none of einhorn, systemd, server-starter, as in --env einhorn,systemd`,
 	"--env einhorn,upstart p":                `--env "einhorn,upstart": "upstart" is none of`,
 	"-g --env systemd p":                     "cannot use -g with --env systemd: EINHORN_SOCK_FD is one of einhorn's variables; try --env einhorn,systemd",
+	"-m --env systemd p":                     "cannot use --ack-mode manual with --env systemd: workers would not find where to ACK, EINHORN_SOCK_PATH; try --env einhorn,systemd, or --ack-mode notify",
 	"p {fd:0}":                               "cannot use the program's argument {fd:0}: there is no socket {fd:0}, for there is none at all; write {{fd:0}} for the word itself",
 	"-b :80 -b :81 p a fd://{fd:2}/":         "cannot use the program's argument fd://{fd:2}/: there is no socket {fd:2}, but {fd:0}, {fd:1}; write {{fd:2}} for the word itself",
 	"-b :80,name=web p {fd:wob}":             "there is no socket {fd:wob}, but {fd:web}",

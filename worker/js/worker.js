@@ -101,7 +101,7 @@ function named(env) {
   if (env.EINHORN_FD_COUNT) {
     return list((i) => `EINHORN_FD_${i}`, number('EINHORN_FD_COUNT', env.EINHORN_FD_COUNT), (i) => env[`EINHORN_FD_${i}`]);
   }
-  if (env.EINHORN_FDS) {
+  if (env.EINHORN_FDS?.trim()) {
     return env.EINHORN_FDS.trim().split(/\s+/).map((text) => ['EINHORN_FDS', text]);
   }
   if (env.LISTEN_FDS && env.LISTEN_PID === String(process.pid)) {

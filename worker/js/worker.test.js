@@ -51,7 +51,7 @@ test('what the environment names', () => {
     environment(env);
     assert.deepStrictEqual(worker.sockets('127.0.0.1:1').map((s) => s.fd), want);
   }
-  for (const env of [{}, { EINHORN_FD_COUNT: '0' }, { LISTEN_FDS: '2' }, { LISTEN_FDS: '2', LISTEN_PID: '1' }]) {
+  for (const env of [{}, { EINHORN_FD_COUNT: '0' }, { EINHORN_FDS: ' ' }, { LISTEN_FDS: '2' }, { LISTEN_FDS: '2', LISTEN_PID: '1' }]) {
     environment(env);
     assert.deepStrictEqual(worker.sockets('127.0.0.1:81', '[::1]:82', ':83').map((s) => [s.host, s.port]), [['127.0.0.1', 81], ['::1', 82], [undefined, 83]]);
   }
