@@ -75,7 +75,7 @@ install: build
 		$(INSTALL) -m 644 contrib/completion/$$p.zsh $(zshdir)/_$$p && \
 		$(INSTALL) -m 644 contrib/completion/$$p.fish $(fishdir)/$$p.fish || exit 1; \
 	done
-	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE LICENSES.md docs/protocol.md docs/from-einhorn.md $(docdir)
+	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE LICENSES.md docs/protocol.md docs/from-einhorn.md docs/servers.md $(docdir)
 	$(INSTALL) -m 644 contrib/systemd/einhyrningsins.service contrib/systemd/README.md $(docdir)/examples
 	$(INSTALL) -m 644 worker/python/worker.py worker/ruby/worker.rb worker/js/worker.js $(docdir)/examples
 	scripts/licenses $(docdir)/licenses

@@ -65,6 +65,9 @@ func parseWhat(what string) (spec Spec, err error) {
 }
 
 func (s *Spec) parseUDP(rest string) (err error) {
+	if strings.HasPrefix(rest, "/") {
+		return usagef("UDP address %q begins with a slash; write it as in udp:127.0.0.1:5353 or udp::5353", rest)
+	}
 	if !strings.Contains(rest, ":") {
 		return usagef("UDP address %q is not ADDR:PORT; write it as in udp:127.0.0.1:5353 or udp::5353", rest)
 	}

@@ -82,6 +82,7 @@ var wrongForms = map[string]string{
 	"/run/web.sock":                  `"/run/web.sock" is a path or an abstract name, not an address; write it as in unix:/run/web.sock`,
 	"./web.sock":                     `write it as in unix:./web.sock`,
 	"../web.sock:1":                  `write it as in unix:../web.sock`,
+	"udp://127.0.0.1:53":             `UDP address "//127.0.0.1:53" begins with a slash; write it as in udp:127.0.0.1:5353`,
 	"@web":                           `write it as in unix:@web`,
 	strings.Repeat("a", 254) + ":80": `name of 254 bytes`,
 }
