@@ -70,11 +70,11 @@ func (c *Config) Resolve() error {
 	return nil
 }
 
-// Barred finds a directory on the way to path that these workers may not pass,
-// as far as its mode tells; "": there is none.
+// Barred finds a directory on the way to an absolute path that these workers may
+// not pass, as far as its mode tells; "": there is none.
 func (as *RunAs) Barred(path string) string {
 	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-	for ; err == nil && as.UID != 0 && dir != "/"; dir = filepath.Dir(dir) {
+	for ; err == nil && as.UID != 0 && len(dir) > 1; dir = filepath.Dir(dir) {
 		var st unix.Stat_t
 		if err = unix.Stat(dir, &st); err != nil {
 			break

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +59,47 @@ func FuzzRlimit(f *testing.F) {
 			t.Errorf("%q is %+v, written as %s it is %+v, %v", s, r, r, again, err)
 		}
 	})
+}
+
+func TestBarred(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "a", "b")
+	if err := errors.Join(os.MkdirAll(b, 0o755), os.Symlink(b, filepath.Join(dir, "link")), os.Chmod(b, 0o755), os.Chmod(dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	gid := os.Getgid()
+	other, member := []int{7654321}, []int{7654321, gid}
+	for _, try := range []struct {
+		uid    int
+		groups []int
+		mode   os.FileMode // of a
+		path   string
+		want   string
+	}{
+		{os.Getuid(), []int{gid}, 0o700, "a/b/sock", ""},
+		{0, nil, 0, "a/b/sock", ""},
+		{7654321, other, 0o700, "a/b/sock", a},
+		{7654321, other, 0o700, "link/sock", a},
+		{7654321, other, 0o701, "a/b/sock", dir},
+		{7654321, member, 0o710, "a/b/sock", dir},
+		{7654321, member, 0o701, "a/b/sock", a}, // the group's bits count
+		{7654321, other, 0o755, "missing/sock", ""},
+	} {
+		if err := os.Chmod(a, try.mode); err != nil {
+			t.Fatal(err)
+		}
+		as := RunAs{UID: try.uid, Groups: try.groups}
+		if got := as.Barred(filepath.Join(dir, try.path)); got != try.want {
+			t.Errorf("%+v, %o: %s is barred by %q, want %q", as, try.mode, try.path, got, try.want)
+		}
+	}
+	os.Chmod(a, 0o755)
+	if got := (&RunAs{UID: 7654321}).Barred("relative/path"); got != "" {
+		t.Errorf("a relative path is barred by %q", got)
+	}
 }
 
 func TestResolve(t *testing.T) {

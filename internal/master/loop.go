@@ -105,7 +105,7 @@ func (l *loop) goOn(o *opening) error {
 	for _, c := range o.children {
 		switch {
 		case c.Failed != nil:
-			events = append(events, spawnFailed(c.Failed))
+			events = append(events, l.spawnFailed(c.Failed))
 		case c.Exit != nil:
 			l.forgetWorker(c.Serial)
 			events = append(events, exited(c.Exit))

@@ -41,7 +41,7 @@ func (l *loop) news(in link.Received) {
 		l.probe(m.Serial, firstProbe)
 		l.unpark()
 	case *link.SpawnFailed:
-		l.step(spawnFailed(m))
+		l.step(l.spawnFailed(m))
 		l.unpark()
 	case *link.Exited:
 		l.exited(m)
@@ -114,7 +114,7 @@ func exited(m *link.Exited) pool.Exited {
 	return e
 }
 
-func spawnFailed(m *link.SpawnFailed) pool.SpawnFailed {
+func (l *loop) spawnFailed(m *link.SpawnFailed) pool.SpawnFailed {
 	errno := syscall.Errno(m.Errno)
 	how := fmt.Sprintf("cannot execute %s: %v", m.Path, errno)
 	switch {
@@ -123,13 +123,23 @@ func spawnFailed(m *link.SpawnFailed) pool.SpawnFailed {
 	case m.Shortage:
 		how = fmt.Sprintf("cannot start %s for now: %v", m.Path, errno)
 	case errno == syscall.ENOENT || errno == syscall.ENOEXEC || errno == syscall.EACCES || errno == syscall.ENOTDIR:
-		if script := interpreter(m.Path); script != "" {
+		if dir := l.bars(m.Path); errno == syscall.EACCES && dir != "" {
+			how += fmt.Sprintf(" (user %d may not pass %s)", l.cfg.Limits.RunAs.UID, dir)
+		} else if script := interpreter(m.Path); script != "" {
 			how += fmt.Sprintf(" (it is a script for %s; is that there and executable?)", script)
 		} else if errno == syscall.ENOEXEC {
 			how += " (it is neither a binary for this machine nor a script that begins with #!)"
 		}
 	}
 	return pool.SpawnFailed{Serial: m.Serial, Shortage: m.Shortage, How: how}
+}
+
+// bars is a directory that keeps workers of another user from path; "": none.
+func (l *loop) bars(path string) string {
+	if as := l.cfg.Limits.RunAs; as != nil {
+		return as.Barred(path)
+	}
+	return ""
 }
 
 // interpreter is what a script's first line names, execve(2).

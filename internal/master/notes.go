@@ -32,13 +32,12 @@ var aboutWorkers = map[pool.Kind]struct {
 
 // warnOfBars says at the start what would show only as ACKs that never come.
 func (l *loop) warnOfBars() {
-	as := l.cfg.Limits.RunAs
-	if as == nil || !l.cfg.AckManual || l.cfg.AckBy != config.ByControl || l.cfg.SockFD {
+	if !l.cfg.AckManual || l.cfg.AckBy != config.ByControl || l.cfg.SockFD {
 		return
 	}
-	if dir := as.Barred(l.cfg.SocketPath); dir != "" {
+	if dir := l.bars(l.cfg.SocketPath); dir != "" {
 		l.log.Warn("workers cannot reach the control socket to ACK: "+dir+" is closed to them; choose another path with -d, or give each a connection with -g",
-			"user", as.UID)
+			"user", l.cfg.Limits.RunAs.UID)
 	}
 }
 
