@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An ASGI application that says who it is. /slow takes 50 ms."""
+
+import asyncio
+import json
+import os
+import socket
+
+GENERATION = os.environ.get("SERVER_STARTER_GENERATION", "0")
+busy = 0  # requests under way
+
+
+def acknowledge():
+    """Tell einhyrningsins that we are ready."""
+    path = os.environ.get("EINHORN_SOCK_PATH")
+    if not path:
+        return  # started by hand
+    line = json.dumps({"command": "worker:ack", "pid": os.getpid()}) + "\n"
+    while True:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(path)  # waits while there is no master
+            try:
+                s.sendall(line.encode())
+                if s.recv(1024):
+                    return
+            except OSError:
+                pass  # a master died with it: tell the next one
+
+
+async def lifespan(receive, send):
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            acknowledge()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await settle()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+async def settle():
+    """Wait for what hypercorn does not: when it looks which connections there
+    are, those that it has only just accepted are not among them."""
+    await asyncio.sleep(0.2)
+    while busy:
+        await asyncio.sleep(0.02)
+
+
+async def app(scope, receive, send):
+    global busy
+    if scope["type"] == "lifespan":
+        return await lifespan(receive, send)
+    busy += 1
+    try:
+        await answer(scope, receive, send)
+    finally:
+        busy -= 1
+
+
+async def answer(scope, receive, send):
+    while (await receive()).get("more_body"):
+        pass  # hypercorn ends a connection whose request was not read to its end
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.05)
+    body = f"pid={os.getpid()} generation={GENERATION}\n".encode()
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
