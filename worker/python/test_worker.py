@@ -396,7 +396,11 @@ class Drains(Case):
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.path)
         listener.listen()
-        thread = self.run_thread(worker.serve, worker.adopt(ThreadingHTTPServer, Handler, listener), stop=self.stop)
+
+        class Quick(Handler):
+            disable_nagle_algorithm = True  # means something to TCP alone
+
+        thread = self.run_thread(worker.serve, worker.adopt(ThreadingHTTPServer, Quick, listener), stop=self.stop)
         with socket.socket(socket.AF_UNIX) as c:
             c.connect(self.path)
             self.assertIn("200 OK", ask(c))

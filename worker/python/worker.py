@@ -371,6 +371,11 @@ class Draining:
 
     _used = False
 
+    def setup(self) -> None:
+        if self.request.family == socket.AF_UNIX:  # type: ignore[attr-defined]
+            self.disable_nagle_algorithm = False  # there is none, and asking for it an error
+        super().setup()  # type: ignore[misc]
+
     def handle(self) -> None:
         if self._wait():
             super().handle()  # type: ignore[misc]
