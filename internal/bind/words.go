@@ -103,7 +103,7 @@ func (s *Spec) parseWords(what string, given []string) error {
 			if s.Kind == Unix {
 				comma = ", and a path cannot have a comma"
 			}
-			return usagef("option %q is none of %s%s; write it as in %s,%s", text, s.allowed(), comma, what, s.sample())
+			return usagef("option %q is none of %s%s; write it as in %s,%s", text, s.allowed(), comma, what, s.meant(name))
 		}
 		w := &words[i]
 		if !w.goes(s) {
@@ -170,6 +170,17 @@ func (s *Spec) sample() string {
 		return "r"
 	}
 	return "name=web"
+}
+
+// meant is what somebody probably meant who said what is no option.
+func (s *Spec) meant(name string) string {
+	for i := range words {
+		w := &words[i]
+		if w.goes(s) && strings.EqualFold(strings.Trim(w.name, "="), strings.Trim(name, " =")) {
+			return w.sample()
+		}
+	}
+	return s.sample()
 }
 
 func (s *Spec) kindText() string {

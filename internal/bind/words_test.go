@@ -44,7 +44,9 @@ var kindForms = map[string]Spec{
 
 var wrongKinds = map[string]string{
 	":80,name=":                            `name "" has nothing in it`,
-	":80,name":                             `option "name" is none of`,
+	":80,name":                             `name=; write it as in :80,name=web`,
+	":80, R":                               `name=; write it as in :80,r`,
+	"unix:/a,backlog":                      `write it as in unix:/a,backlog=128`,
 	":80,name=7":                           `name "7" is a number`,
 	":80,name=a:b":                         `name "a:b" has a colon`,
 	":80,name=é":                           `name "é" has a colon or something that is not ASCII`,

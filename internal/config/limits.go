@@ -144,6 +144,9 @@ func oomValue(p **int) value {
 // is shows only when all is resolved.
 func accountValue(p *string) value {
 	return value{set: func(s string) error {
+		if user, group, two := strings.Cut(s, ":"); two && user != "" && group != "" {
+			return fmt.Errorf("a user and a group at once; say --user %s --group %s", show(user), show(group))
+		}
 		if s == "" || strings.ContainsAny(s, ":/\x00\n") || strings.HasPrefix(s, "-") {
 			return errors.New("neither a name nor a number")
 		}

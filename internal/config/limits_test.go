@@ -27,7 +27,8 @@ func init() {
 	})
 	maps.Copy(refused, map[string]string{
 		"--user= p":                    `--user "": neither a name nor a number, as in --user www-data`,
-		"--group a:b p":                `--group "a:b": neither a name nor a number`,
+		"--user www-data:adm p":        `--user "www-data:adm": a user and a group at once; say --user www-data --group adm, as in --user www-data`,
+		"--group a:b p":                `--group "a:b": a user and a group at once; say --user a --group b`,
 		"--umask 8 p":                  `--umask "8": not a number from 000 to 777, in digits from 0 to 7, as in --umask 027`,
 		"--umask 1000 p":               `--umask "1000"`,
 		"--oom-score-adj 1001 p":       `--oom-score-adj "1001": not a number from -1000 to 1000, as in --oom-score-adj 500`,
