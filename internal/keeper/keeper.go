@@ -28,6 +28,7 @@ import (
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/platform"
 )
 
 // patience is how long the keeper waits for a master: to go live, and to deal
@@ -282,7 +283,7 @@ func (k *keeper) caughtSignal(sig syscall.Signal) {
 		c.since = k.sys.now()
 	}
 	c.count = min(c.count+1, 3) // a third one says all that there is to say
-	if isStop(sig) {
+	if platform.IsStop(sig) {
 		k.stopAt = k.sys.now()
 		k.abandonReload("we are stopping")
 	}
@@ -301,19 +302,11 @@ func (k *keeper) caughtSignal(sig syscall.Signal) {
 func (k *keeper) stopSince() time.Duration {
 	var oldest time.Duration
 	for sig, c := range k.caught {
-		if isStop(sig) && c.count > 0 && (oldest == 0 || c.since < oldest) {
+		if platform.IsStop(sig) && c.count > 0 && (oldest == 0 || c.since < oldest) {
 			oldest = c.since
 		}
 	}
 	return oldest
-}
-
-func isStop(sig syscall.Signal) bool {
-	switch sig {
-	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGUSR2:
-		return true
-	}
-	return false
 }
 
 // eventsIn is where signals arrive. Each channel is as long as there can be

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/platform"
 )
 
@@ -21,6 +22,7 @@ type renicing struct {
 	worker *child
 	by     time.Duration // when it must have ended; 0: it was killed
 	probe  bool
+	words  *launch.Words // of a probe
 }
 
 // niceSelf gives the keeper its niceness, and so its masters, which inherit
@@ -96,6 +98,7 @@ func (k *keeper) niceWorker(c *child) {
 
 func (k *keeper) reniceStarted(a answer) {
 	c, limit := a.job.renice, reniceTimeout
+	a.job.words.Started()
 	if a.job.probe {
 		limit = probeTimeout
 	}
@@ -107,7 +110,7 @@ func (k *keeper) reniceStarted(a answer) {
 	if a.job.probe && !c.running() {
 		limit = 0 // nobody waits for it any more
 	}
-	k.renicing[a.pid] = &renicing{worker: c, by: k.sys.now() + limit, probe: a.job.probe}
+	k.renicing[a.pid] = &renicing{worker: c, by: k.sys.now() + limit, probe: a.job.probe, words: a.job.words}
 }
 
 // reniceEnded reaps a renice command, and tells whether it was one.
@@ -117,7 +120,9 @@ func (k *keeper) reniceEnded(pid int) bool {
 		return false
 	}
 	delete(k.renicing, pid)
+	_ = k.sys.kill(pid, syscall.SIGKILL, true) // what it has left behind
 	status := k.sys.reap(pid)
+	r.words.End()
 	if r.probe {
 		k.probed(r.worker, status == 0)
 	} else if status != 0 && r.worker.running() {

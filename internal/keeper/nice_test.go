@@ -60,7 +60,7 @@ func TestReniceCommand(t *testing.T) {
 	k.sys.ends = append(k.sys.ends, other) // whose pid nobody knows yet hides it
 	k.sys.end(renicer, 1)
 	k.reap()
-	wantDid(t, k, "reap 103")
+	wantDid(t, k, "kill group 103 9", "reap 103")
 	if len(k.renicing) > 0 {
 		t.Error("it is not forgotten")
 	}

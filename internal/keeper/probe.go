@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 )
 
@@ -22,8 +23,9 @@ func (k *keeper) orderProbe(m *link.Probe) {
 	}
 	c.probing, c.probed = true, nil
 	p := process{path: k.probe.Path, argv: k.probe.For(c.PID, c.Index, c.Generation), env: os.Environ()}
-	p.files = []uintptr{k.devNull.Fd(), k.devNull.Fd(), 2}
-	k.spawner.want(job{renice: c, probe: true, process: p})
+	words, _ := launch.Hear(k.log.With("worker", c.PID), "the probe said", launch.FewLines)
+	p.files = []uintptr{k.devNull.Fd(), k.devNull.Fd(), words.Stderr()}
+	k.spawner.want(job{renice: c, probe: true, process: p, words: words})
 }
 
 // probed keeps what came of it, if it was one, for the master.

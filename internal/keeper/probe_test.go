@@ -5,6 +5,7 @@ package keeper
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"einhyrningsins/internal/link"
@@ -28,7 +29,11 @@ func TestProbe(t *testing.T) {
 		t.Errorf("the probe may run until %v", at)
 	}
 	k.sys.end(pid, 1)
+	k.sys.did = nil
 	k.reap()
+	if did := fmt.Sprintf("kill group %d 9, reap %d", pid, pid); strings.Join(k.sys.did, ", ") != did {
+		t.Errorf("did %q, so that something may be left of the probe; want %q", k.sys.did, did)
+	}
 	c := k.table.bySerial[1]
 	if c.probed == nil || c.probed.Ready || c.probing || len(k.renicing) > 0 {
 		t.Errorf("the worker is %+v", c)

@@ -24,9 +24,10 @@ type job struct {
 	channels channel.Plan         // what it gets to speak to us by, behind its other files
 	renew    *claim.ControlSocket // to bind anew
 	look     *launch.Looking
-	renice   *child // the worker that the process is to give its niceness
-	probe    bool   // that process is a probe of the worker, and does not
-	heir     *heir  // to start from the binary at process.path, which is to be held open
+	renice   *child        // the worker that the process is to give its niceness
+	probe    bool          // that process is a probe of the worker, and does not
+	words    *launch.Words // that it says
+	heir     *heir         // to start from the binary at process.path, which is to be held open
 }
 
 // answer is what became of a job.

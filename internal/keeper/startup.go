@@ -226,7 +226,7 @@ func (k *keeper) listenToSignals() {
 	for _, sig := range handled {
 		switch {
 		case sig == syscall.SIGPIPE:
-		case isStop(sig):
+		case platform.IsStop(sig):
 			signal.Notify(k.events.stop, sig)
 		default:
 			signal.Notify(k.events.other, sig)

@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"einhyrningsins/internal/link"
 )
 
@@ -30,14 +28,13 @@ type Looking struct {
 
 	at     *link.LookAt
 	theirs *os.File   // its end of the socket, until it was started
-	stderr int        // likewise; -1: closed
 	conn   *link.Conn // nil when its end was read
 	ended  bool       // it was reaped
 	status string     // how it ended; "": well
 	saw    *link.Saw  // its answer, with two descriptors
 	fds    []int
 	reason string // why it has failed
-	words  *words
+	words  *Words
 	last   string // the last that it said on stderr
 	silent bool   // nothing more of that comes
 }
@@ -49,7 +46,7 @@ func Look(generation int, at *link.LookAt, by time.Duration, log *slog.Logger) (
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a socket: %w", err)
 	}
-	words, stderr, err := hear(log.With("generation", generation))
+	words, err := Hear(log.With("generation", generation), "said while looking", ManyLines)
 	if err != nil {
 		conn.Close()
 		theirs.Close()
@@ -58,12 +55,12 @@ func Look(generation int, at *link.LookAt, by time.Duration, log *slog.Logger) (
 	conn.Send(at)
 	return &Looking{
 		Generation: generation, By: by,
-		at: at, theirs: theirs, stderr: stderr, conn: conn, words: words,
+		at: at, theirs: theirs, conn: conn, words: words,
 	}, nil
 }
 
 // Files are its stderr and its end of the socket.
-func (l *Looking) Files() []uintptr { return []uintptr{uintptr(l.stderr), l.theirs.Fd()} }
+func (l *Looking) Files() []uintptr { return []uintptr{l.words.Stderr(), l.theirs.Fd()} }
 
 // In delivers what it answers, to be told to Says. It works for no look, too,
 // and so does Said, for Heard.
@@ -103,10 +100,7 @@ func (l *Looking) Started(pid int, err error) {
 
 func (l *Looking) closeTheirs() {
 	l.theirs.Close()
-	if l.stderr >= 0 {
-		unix.Close(l.stderr)
-		l.stderr = -1
-	}
+	l.words.Started()
 }
 
 // Says takes what comes from the process: one answer, then the end. The command
@@ -209,7 +203,7 @@ func (l *Looking) Over(count int) (launch *Launch, reason string, over bool) {
 		return nil, "", false
 	}
 	if !l.silent {
-		l.words.end() // the last of it is there by now
+		l.words.End() // the last of it is there by now
 		return nil, "", false
 	}
 	switch {
@@ -245,6 +239,6 @@ func (l *Looking) Close(queued bool) {
 	closeFDs(l.fds)
 	l.fds = nil
 	if !l.silent {
-		l.words.end()
+		l.words.End()
 	}
 }

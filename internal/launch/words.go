@@ -18,35 +18,70 @@ import (
 // mostWords is how much is kept of what a process that looks has said.
 const mostWords = 1 << 10
 
-// words is what a process that looks says on stderr. A goroutine reads it, so
-// that nobody has to wait; each line goes to the log, which never makes anyone
-// wait either, and the last of all is delivered in the end.
-type words struct {
+// How many lines go to the log.
+const (
+	ManyLines = 1000 // a wrapper may build things
+	FewLines  = 16   // of what is run again and again
+)
+
+// Words is what a process says on stderr that the operator's command runs in. A
+// goroutine reads it, so that nobody has to wait; each line goes to the log, which
+// never makes anyone wait either, and the last of all is delivered in the end. Its
+// methods are for one goroutine, and work for no Words, too.
+type Words struct {
 	from *os.File
+	to   *os.File // the process's, until it was started
 	last chan string
 }
 
-// hear makes a pipe and listens to it; stderr is the end to write to.
-func hear(log *slog.Logger) (w *words, stderr int, err error) {
+// Hear makes a pipe and listens to it. Of what is said the log gets so many lines
+// at most, under this text.
+func Hear(log *slog.Logger, text string, most int) (*Words, error) {
 	var fds [2]int
 	if err := pipe(&fds); err != nil {
-		return nil, -1, fmt.Errorf("cannot make a pipe: %w", err)
+		return nil, fmt.Errorf("cannot make a pipe: %w", err)
 	}
 	// Only our end: the other is a process's stderr, which expects to wait.
 	if err := unix.SetNonblock(fds[0], true); err != nil {
 		closeFDs(fds[:])
-		return nil, -1, fmt.Errorf("cannot use a pipe: %w", err)
+		return nil, fmt.Errorf("cannot use a pipe: %w", err)
 	}
-	w = &words{from: os.NewFile(uintptr(fds[0]), "words"), last: make(chan string, 1)}
-	go w.listen(log)
-	return w, fds[1], nil
+	w := &Words{os.NewFile(uintptr(fds[0]), "words"), os.NewFile(uintptr(fds[1]), "stderr"), make(chan string, 1)}
+	go listen(w.from, w.last, func(line string) {
+		switch most--; {
+		case most >= 0:
+			log.Info(text, "text", line)
+		case most == -1:
+			log.Info(text, "text", "… and more than that")
+		}
+	})
+	return w, nil
 }
 
-// end lets the last words be delivered, though somebody may still hold the
-// pipe. It may be called again.
-func (w *words) end() { _ = w.from.SetReadDeadline(time.Unix(1, 0)) }
+// Stderr is the end to write to; our own for no Words.
+func (w *Words) Stderr() uintptr {
+	if w == nil {
+		return 2
+	}
+	return w.to.Fd()
+}
 
-func (w *words) listen(log *slog.Logger) {
+// Started closes that end, which the process has now, or nobody.
+func (w *Words) Started() {
+	if w != nil {
+		w.to.Close()
+	}
+}
+
+// End lets the last words be delivered, though somebody may still hold the
+// pipe. It may be called again.
+func (w *Words) End() {
+	if w != nil {
+		_ = w.from.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func listen(from *os.File, last chan<- string, say func(line string)) {
 	var tail, line []byte
 	take := func(b []byte) {
 		tail = append(tail, b...)
@@ -62,30 +97,30 @@ func (w *words) listen(log *slog.Logger) {
 				return
 			}
 			if len(bytes.TrimSpace(head)) > 0 {
-				log.Info("said while looking", "text", string(head))
+				say(string(head))
 			}
 			line = rest
 		}
 	}
 	buf := make([]byte, 4<<10)
 	for {
-		n, err := w.from.Read(buf)
+		n, err := from.Read(buf)
 		take(buf[:n])
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			w.drain(buf, take)
+			drain(from, buf, take)
 		}
 		if err != nil {
 			break
 		}
 	}
-	w.from.Close()
+	from.Close()
 	take([]byte("\n"))
-	w.last <- strings.TrimSpace(strings.ToValidUTF8(string(tail), "\uFFFD"))
+	last <- strings.TrimSpace(strings.ToValidUTF8(string(tail), "\uFFFD"))
 }
 
 // drain takes what is in the pipe already.
-func (w *words) drain(buf []byte, take func([]byte)) {
-	raw, err := w.from.SyscallConn()
+func drain(from *os.File, buf []byte, take func([]byte)) {
+	raw, err := from.SyscallConn()
 	if err != nil {
 		return
 	}

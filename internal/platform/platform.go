@@ -9,7 +9,17 @@ package platform
 import (
 	"strconv"
 	"strings"
+	"syscall"
 )
+
+// IsStop tells the signals that end everything.
+func IsStop(sig syscall.Signal) bool {
+	switch sig {
+	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGUSR2:
+		return true
+	}
+	return false
+}
 
 // Renice is the command for one process, called as einhorn calls it: the
 // operator's words are the shell's to split.
