@@ -3,7 +3,6 @@
 package keeper
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -206,9 +205,8 @@ func (k *keeper) launchOf(generation int) *launch.Launch {
 
 // allLaunches is for a hello, in the order of generations.
 func (k *keeper) allLaunches() (list []link.Launch) {
-	for _, l := range k.looks.launches {
-		list = append(list, l.Launch)
+	for _, generation := range slices.Sorted(maps.Keys(k.looks.launches)) {
+		list = append(list, k.looks.launches[generation].Launch)
 	}
-	slices.SortFunc(list, func(a, b link.Launch) int { return cmp.Compare(a.Generation, b.Generation) })
 	return list
 }

@@ -3,7 +3,6 @@
 package master
 
 import (
-	"cmp"
 	"slices"
 
 	"einhyrningsins/internal/link"
@@ -24,8 +23,11 @@ func (l *loop) looked(launch link.Launch) {
 // know remembers a launch in the place of what was known of its generation.
 func (l *loop) know(launch link.Launch) {
 	l.launches = slices.DeleteFunc(l.launches, func(o link.Launch) bool { return o.Generation == launch.Generation })
-	l.launches = append(l.launches, launch)
-	slices.SortFunc(l.launches, func(a, b link.Launch) int { return cmp.Compare(a.Generation, b.Generation) })
+	later := slices.IndexFunc(l.launches, func(o link.Launch) bool { return o.Generation > launch.Generation })
+	if later < 0 {
+		later = len(l.launches)
+	}
+	l.launches = slices.Insert(l.launches, later, launch)
 }
 
 // dropLaunches forgets those of which no worker lives or may be spawned, as the

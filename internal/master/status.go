@@ -59,12 +59,17 @@ func (l *loop) statusData() *wire.Status {
 	for _, k := range l.hello.Sockets {
 		s.Sockets = append(s.Sockets, wire.Socket{Spec: k.Spec, Address: k.Address, FD: k.FD, Name: k.Name, Network: k.Network})
 	}
-	for _, w := range l.pool.Workers() {
+	workers := l.pool.Workers()
+	sorted := make([]*pool.Worker, len(workers)) // the code that sorts pointers is there already
+	for i := range workers {
+		sorted[i] = &workers[i]
+	}
+	slices.SortStableFunc(sorted, func(a, b *pool.Worker) int { return cmp.Compare(a.Index, b.Index) })
+	for _, w := range sorted {
 		if w.PID != 0 {
-			s.Workers = append(s.Workers, l.workerStatus(w, at))
+			s.Workers = append(s.Workers, l.workerStatus(*w, at))
 		}
 	}
-	slices.SortStableFunc(s.Workers, func(a, b wire.Worker) int { return cmp.Compare(a.Index, b.Index) })
 	return s
 }
 

@@ -73,9 +73,13 @@ func Rebuild(set Settings, intent Intent, children []Child, next uint64) *Pool {
 
 // adopt takes in the workers that exist.
 func (p *Pool) adopt(children []Child) {
-	children = slices.SortedFunc(slices.Values(children), func(a, b Child) int { return cmp.Compare(a.Serial, b.Serial) })
-	for _, c := range children {
-		w := p.workerOf(c)
+	sorted := make([]*Child, len(children)) // the code that sorts pointers is there already
+	for i := range children {
+		sorted[i] = &children[i]
+	}
+	slices.SortFunc(sorted, func(a, b *Child) int { return cmp.Compare(a.Serial, b.Serial) })
+	for _, c := range sorted {
+		w := p.workerOf(*c)
 		p.indexes.mark(w.Index)
 		p.add(w)
 		if c.Saved == nil || *w != *c.Saved {
