@@ -98,7 +98,7 @@ func ParseEinhorn(args, environ []string) (*Config, error) {
 	if err := d.cfg.checkProgram(PathOf(environ)); err != nil {
 		return nil, einhorn.hinted(err)
 	}
-	return &d.cfg, nil
+	return d.config(), nil
 }
 
 // readEinhorn is all of ParseEinhorn that does not look at the program's file.

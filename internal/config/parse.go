@@ -48,9 +48,15 @@ func Parse(args, environ []string) (*Config, error) {
 		return nil, own.hinted(err)
 	}
 	if d.check {
-		return &d.cfg, ErrChecked
+		return d.config(), ErrChecked
 	}
-	return &d.cfg, nil
+	return d.config(), nil
+}
+
+// config is what was read, without the parser that d keeps alive.
+func (d *draft) config() *Config {
+	c := d.cfg
+	return &c
 }
 
 // checkProgram looks for the program where workers will run. What an --env-file

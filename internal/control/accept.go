@@ -5,7 +5,6 @@ package control
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"syscall"
 	"time"
@@ -40,16 +39,7 @@ type acceptor struct {
 	warned time.Time       // when a failure was last logged
 }
 
-func newAcceptor(s *Server, l *net.UnixListener) (*acceptor, error) {
-	l.SetUnlinkOnClose(false)
-	f, err := l.File()
-	if cerr := l.Close(); err == nil && cerr != nil {
-		_ = f.Close()
-		err = cerr
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot serve control socket: %w", err)
-	}
+func newAcceptor(s *Server, f *os.File) (*acceptor, error) {
 	raw, err := f.SyscallConn()
 	if err == nil {
 		err = f.SetReadDeadline(noDeadline) // fails when the runtime can't poll it

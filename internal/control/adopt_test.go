@@ -87,7 +87,7 @@ func TestHandOverLeavesNoDescriptor(t *testing.T) {
 // server.
 func BenchmarkHandOver(b *testing.B) {
 	l := listen(b)
-	path := l.Addr().String()
+	path := l.Name()
 	s, err := New(l, discard)
 	if err != nil {
 		b.Fatal(err)

@@ -168,7 +168,7 @@ const childEnv = "CONTROL_TEST_STOPPED_MASTER"
 
 // stoppedMaster is a master whose deadline is a line on stdin.
 func stoppedMaster(path string) int {
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	l, err := listenOn(path)
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -205,8 +205,9 @@ func stoppedMaster(path string) int {
 // that passed meanwhile, whichever of the two the master sees first.
 func TestStoppedMaster(t *testing.T) {
 	l := listen(t)
-	path := l.Addr().String()
+	path := l.Name()
 	_ = l.Close()
+	_ = os.Remove(path)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+path)
 	stdin, _ := cmd.StdinPipe()

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -18,7 +18,7 @@ import (
 // relay is a row of masters that hand their connections over to one another.
 type relay struct {
 	t        *testing.T
-	listener *net.UnixListener // each server gets a duplicate
+	listener *os.File // each server gets a duplicate
 	srv      *Server
 }
 
@@ -31,23 +31,27 @@ func newRelay(t *testing.T) *relay {
 	return r
 }
 
-func (r *relay) path() string { return r.listener.Addr().String() }
+func (r *relay) path() string { return r.listener.Name() }
 
 func (r *relay) dial() *client { return dial(r.t, r.path()) }
 
 // next is a server that is still suspended.
 func (r *relay) next() *Server {
 	r.t.Helper()
-	f, err := r.listener.File()
+	raw, err := r.listener.SyscallConn()
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	defer f.Close()
-	l, err := net.FileListener(f)
-	if err != nil {
-		r.t.Fatal(err)
+	var f *os.File
+	err = raw.Control(func(fd uintptr) {
+		if dup, err := dupConn(int(fd)); err == nil {
+			f = os.NewFile(uintptr(dup), r.path())
+		}
+	})
+	if err != nil || f == nil {
+		r.t.Fatal("cannot duplicate the listener", err)
 	}
-	s, err := NewSuspended(l.(*net.UnixListener), slog.New(slog.DiscardHandler))
+	s, err := NewSuspended(f, slog.New(slog.DiscardHandler))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -32,7 +32,6 @@ package control
 
 import (
 	"log/slog"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -89,10 +88,10 @@ type Server struct {
 	room   chan struct{} // closed and renewed when a connection may have become evictable
 }
 
-// New starts to serve l, which it takes over: l is closed, its path stays. It
-// fails when l is of no use (closed already, no file descriptor to be had).
-func New(l *net.UnixListener, log *slog.Logger) (*Server, error) {
-	s, err := NewSuspended(l, log)
+// New starts to serve a socket that listens, and takes it over. It fails when f
+// is of no use (closed already, or made of a descriptor that blocks).
+func New(f *os.File, log *slog.Logger) (*Server, error) {
+	s, err := NewSuspended(f, log)
 	if err != nil {
 		return nil, err
 	}
@@ -102,11 +101,11 @@ func New(l *net.UnixListener, log *slog.Logger) (*Server, error) {
 
 // NewSuspended is New for a server that accepts and reads nothing before
 // [Server.Resume] is called. Until then it is the time to [Server.Adopt].
-func NewSuspended(l *net.UnixListener, log *slog.Logger) (*Server, error) {
+func NewSuspended(f *os.File, log *slog.Logger) (*Server, error) {
 	s := newServer(log)
 	s.suspended.Store(true)
 	close(s.quiet)
-	if err := s.Replace(l); err != nil {
+	if err := s.Replace(f); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -138,11 +137,11 @@ func newServer(log *slog.Logger) *Server {
 // of one connection are in its own order. It is unbuffered and never closed.
 func (s *Server) Calls() <-chan *Call { return s.calls }
 
-// Replace serves l (taken over as by [New]) instead of the listeners served so
+// Replace serves f (taken over as by [New]) instead of the listeners served so
 // far: what waits in their backlogs is still taken, then they are closed.
-// Connections live on. When it fails, all stays as it was and l is closed.
-func (s *Server) Replace(l *net.UnixListener) error {
-	a, err := newAcceptor(s, l)
+// Connections live on. When it fails, all stays as it was and f is closed.
+func (s *Server) Replace(f *os.File) error {
+	a, err := newAcceptor(s, f)
 	if err != nil {
 		return err
 	}

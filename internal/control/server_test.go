@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/wire"
 )
@@ -36,7 +37,8 @@ type fixture struct {
 	path string
 }
 
-func listen(t testing.TB) *net.UnixListener {
+// listen makes a listening socket, whose path is the file's name.
+func listen(t testing.TB) *os.File {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl") // t.TempDir may be too long for a socket
 	if err != nil {
@@ -46,20 +48,32 @@ func listen(t testing.TB) *net.UnixListener {
 	return listenAt(t, filepath.Join(dir, "s"))
 }
 
-func listenAt(t testing.TB, path string) *net.UnixListener {
+func listenAt(t testing.TB, path string) *os.File {
 	t.Helper()
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	f, err := listenOn(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l
+	return f
+}
+
+func listenOn(path string) (*os.File, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, err
+	}
+	unix.CloseOnExec(fd)
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: path}), unix.Listen(fd, unix.SOMAXCONN), unix.SetNonblock(fd, true)); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // serve starts a server; set changes it before it begins.
 func serve(t *testing.T, set func(*Server)) *fixture {
 	t.Helper()
 	l := listen(t)
-	path := l.Addr().String()
+	path := l.Name()
 	s := newServer(slog.New(slog.DiscardHandler))
 	if set != nil {
 		set(s)

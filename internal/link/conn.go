@@ -3,12 +3,14 @@
 package link
 
 import (
-	"errors"
+	"bytes"
+	"fmt"
 	"io"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,7 +26,8 @@ type Received struct {
 // Conn is one end of the link. Messages may be sent from one goroutine at a
 // time and received from another.
 type Conn struct {
-	sock *net.UnixConn
+	file *os.File
+	raw  syscall.RawConn // of file
 
 	mu       sync.Mutex
 	out      []chunk // not yet written, in order
@@ -72,18 +75,13 @@ func Stream() (from, to int, err error) {
 
 // New makes a Conn of an end of the link, takes f over, and begins to receive.
 func New(f *os.File) (*Conn, error) {
-	defer f.Close()
-	c, err := net.FileConn(f)
+	file, raw, err := pollable(f)
 	if err != nil {
-		return nil, err
-	}
-	sock, ok := c.(*net.UnixConn)
-	if !ok {
-		c.Close()
-		return nil, errors.New("cannot use link: not a unix socket")
+		return nil, fmt.Errorf("cannot use link: %w", err)
 	}
 	conn := &Conn{
-		sock:    sock,
+		file:    file,
+		raw:     raw,
 		drained: make(chan struct{}, 1),
 		in:      make(chan Received),
 		parked:  make(chan struct{}, 1),
@@ -93,11 +91,36 @@ func New(f *os.File) (*Conn, error) {
 	return conn, nil
 }
 
+// pollable makes a file of f's descriptor that the runtime waits for, and closes
+// f. (It does so, too, for what package net makes, but neither keeper nor master
+// has another use for that.)
+func pollable(f *os.File) (*os.File, syscall.RawConn, error) {
+	defer f.Close()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("fcntl", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // os.NewFile looks for it
+		unix.Close(fd)
+		return nil, nil, os.NewSyscallError("fcntl", err)
+	}
+	file := os.NewFile(uintptr(fd), "link")
+	raw, err := file.SyscallConn()
+	if err == nil {
+		err = file.SetDeadline(time.Time{}) // fails when the runtime cannot wait for it
+	}
+	if err != nil {
+		file.Close()
+		return nil, nil, err
+	}
+	return file, raw, nil
+}
+
 // Close ends both directions. Messages not yet received are lost.
 func (c *Conn) Close() {
 	c.once.Do(func() {
 		close(c.closing)
-		c.sock.Close()
+		c.file.Close()
 	})
 }
 
@@ -136,7 +159,7 @@ func (c *Conn) Drained() <-chan struct{} { return c.drained }
 // write writes what is queued; the caller holds mu. Unless it may wait, it
 // leaves what the socket does not take now to a goroutine.
 func (c *Conn) write(mayWait bool) {
-	raw, err := c.sock.SyscallConn()
+	var err error
 	for err == nil && len(c.out) > 0 {
 		ch := &c.out[0]
 		var n int
@@ -150,7 +173,7 @@ func (c *Conn) write(mayWait bool) {
 		if mayWait {
 			c.mu.Unlock()
 		}
-		err = raw.Write(func(fd uintptr) bool {
+		err = c.raw.Write(func(fd uintptr) bool {
 			n, werr = unix.SendmsgN(int(fd), data, rights, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 			blocked = werr == unix.EAGAIN
 			return !blocked || !mayWait
@@ -208,12 +231,8 @@ func (c *Conn) Err() error { return c.inErr }
 // When it is false, either In or Parked delivers soon.
 func (c *Conn) Idle() bool {
 	readable := false
-	raw, err := c.sock.SyscallConn()
-	if err != nil {
-		return true
-	}
 	// The order matters: bytes leave the kernel only after busy was set.
-	_ = raw.Control(func(fd uintptr) {
+	_ = c.raw.Control(func(fd uintptr) {
 		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(p, 0)
 		readable = err == nil && n > 0 && p[0].Revents&unix.POLLIN != 0
@@ -231,10 +250,6 @@ func (c *Conn) receive() {
 }
 
 func (c *Conn) readAll() error {
-	raw, err := c.sock.SyscallConn()
-	if err != nil {
-		return err
-	}
 	var pending []byte
 	var fds []int
 	lost := false // some of the last message's
@@ -242,7 +257,7 @@ func (c *Conn) readAll() error {
 	buf := make([]byte, 8<<10)
 	oob := make([]byte, unix.CmsgSpace(maxFDs*4))
 	for {
-		n, oobn, flags, err := c.recvmsg(raw, buf, oob)
+		n, oobn, flags, err := c.recvmsg(buf, oob)
 		if err != nil {
 			return err
 		}
@@ -251,10 +266,17 @@ func (c *Conn) readAll() error {
 		if n == 0 {
 			return io.EOF
 		}
-		pending = append(pending, buf[:n]...)
-		if pending, fds, err = c.deliver(pending, fds, lost); err != nil {
+		data := buf[:n] // whole messages as a rule, which need no copy
+		if len(pending) > 0 {
+			data = append(pending, data...)
+		}
+		if data, fds, err = c.deliver(data, fds, lost); err != nil {
 			return err
 		}
+		if len(pending) == 0 {
+			data = bytes.Clone(data) // buf is used again
+		}
+		pending = data
 		lost = lost && len(pending) > 0
 	}
 }
@@ -297,17 +319,14 @@ func (c *Conn) deliver(pending []byte, fds []int, lost bool) ([]byte, []int, err
 		case c.in <- Received{fr.msg, mine}:
 		case <-c.closing:
 			closeFDs(mine)
-			return nil, fds, net.ErrClosed
+			return nil, fds, os.ErrClosed
 		}
 	}
 }
 
-func (c *Conn) recvmsg(raw interface {
-	Read(func(uintptr) bool) error
-}, buf, oob []byte,
-) (n, oobn, flags int, err error) {
+func (c *Conn) recvmsg(buf, oob []byte) (n, oobn, flags int, err error) {
 	var rerr error
-	err = raw.Read(func(fd uintptr) bool {
+	err = c.raw.Read(func(fd uintptr) bool {
 		c.busy.Store(true)
 		for {
 			n, oobn, flags, _, rerr = unix.Recvmsg(int(fd), buf, oob, unix.MSG_DONTWAIT|recvCloexec)

@@ -156,7 +156,7 @@ func pair(t *testing.T) (a, b *Conn) {
 func TestUnknownKindIsSkipped(t *testing.T) {
 	a, b := pair(t)
 	raw := []byte{0, 0, 0, 2, 200, 0, '{', '}'}
-	if _, err := a.sock.Write(raw); err != nil {
+	if _, err := a.file.Write(raw); err != nil {
 		t.Fatal(err)
 	}
 	a.Send(&Done{7})
@@ -169,7 +169,7 @@ func TestPartialMessageIsDroppedAtTheEnd(t *testing.T) {
 	a, b := pair(t)
 	a.Send(&Done{1})
 	frame, _ := appendFrame(nil, &Done{2}, 0)
-	if _, err := a.sock.Write(frame[:len(frame)-1]); err != nil {
+	if _, err := a.file.Write(frame[:len(frame)-1]); err != nil {
 		t.Fatal(err)
 	}
 	a.Close()

@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"time"
 
@@ -46,7 +45,7 @@ type opening struct {
 	cfg      config.Config
 	children []link.Child
 	channels map[uint64][]ownChannel // what workers have to speak to us by, by serial
-	listener *net.UnixListener
+	listener *os.File
 	from     *os.File // where the old master hands over; nil: there is none
 	handed   handed   // what it handed over
 }
@@ -142,21 +141,20 @@ func (o *opening) take(in link.Received) (done bool, err error) {
 	return false, nil
 }
 
-func listenerOf(fd int) (*net.UnixListener, error) {
+func listenerOf(fd int) (*os.File, error) {
 	unix.CloseOnExec(fd)
-	f := os.NewFile(uintptr(fd), "control socket")
-	defer f.Close()
-	l, err := net.FileListener(f)
+	addr, err := unix.Getsockname(fd)
+	if _, ok := addr.(*unix.SockaddrUnix); err == nil && !ok {
+		err = errors.New("it is no unix socket")
+	}
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
 	if err != nil {
+		unix.Close(fd)
 		return nil, fmt.Errorf("cannot use the control socket: %w", err)
 	}
-	ul, ok := l.(*net.UnixListener)
-	if !ok {
-		l.Close()
-		return nil, errors.New("cannot use the control socket: it is no unix socket")
-	}
-	ul.SetUnlinkOnClose(false)
-	return ul, nil
+	return os.NewFile(uintptr(fd), "control socket"), nil
 }
 
 // settingsOf is what the pool needs of the options.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -71,7 +70,7 @@ func (l *loop) news(in link.Received) {
 func (l *loop) newListener(fds []int) {
 	err := errors.New("no descriptor is to be had for it")
 	for _, fd := range fds {
-		var listener *net.UnixListener
+		var listener *os.File
 		if listener, err = listenerOf(fd); err == nil {
 			err = l.control.Replace(listener)
 		}
