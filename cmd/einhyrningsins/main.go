@@ -13,6 +13,7 @@ import (
 
 	"einhyrningsins/internal/keeper"
 	"einhyrningsins/internal/look"
+	"einhyrningsins/internal/memory"
 	"einhyrningsins/internal/step"
 )
 
@@ -41,7 +42,7 @@ func main() {
 // name that we are called by, which says whose command line they are.
 func run(args []string, stdout, stderr io.Writer) int {
 	ignored := keeper.Clean()
-	tune()
+	memory.Tune()
 	line := ownLine
 	if len(args) > 0 && filepath.Base(args[0]) == einhornLine.name {
 		line = einhornLine

@@ -6,18 +6,18 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/debug"
 
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/keeper"
 	"einhyrningsins/internal/master"
+	"einhyrningsins/internal/memory"
 	"einhyrningsins/internal/platform"
 )
 
 // runMaster is this program as the keeper starts it.
 func runMaster() int {
 	keeper.CleanMaster()
-	tune()
+	memory.Tune()
 	runtime.GOMAXPROCS(1) // one loop does it all; more would only cost threads
 	platform.SetComm(keeper.MasterName)
 	err := master.Run(os.NewFile(keeper.MasterLinkFD, "link"), func(cfg *config.Config) master.Log {
@@ -28,12 +28,4 @@ func runMaster() int {
 		return statusFailed
 	}
 	return statusOK
-}
-
-// tune trades a little processor time for memory: these processes allocate
-// little and live for years. Operators may still set GOGC or GOMEMLIMIT.
-func tune() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(10)
-	}
 }

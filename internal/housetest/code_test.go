@@ -76,7 +76,7 @@ func TestNoTestSleeps(t *testing.T) {
 }
 
 // idle are the rooms that may not wake up while nothing happens.
-var idle = []string{"cmd/einhyrningsins", "internal/control", "internal/keeper", "internal/link", "internal/logging", "internal/master", "internal/pool"}
+var idle = []string{"cmd/einhyrningsins", "internal/control", "internal/keeper", "internal/link", "internal/logging", "internal/master", "internal/memory", "internal/pool"}
 
 func TestNothingTicks(t *testing.T) {
 	for _, file := range parsed(t) {

@@ -38,11 +38,12 @@ var rooms = []room{
 	{"internal/channel", []string{"internal/childenv", "internal/link", "internal/notify"}, []string{sys}, "it makes descriptors for the keeper, and hears nothing"},
 	{"internal/notify", nil, []string{sys}, "keeper and master use its two ends; it knows neither, and decides nothing"},
 	{"internal/platform", nil, []string{sys}, "a room at the bottom: it asks the operating system, and remembers nothing"},
+	{"internal/memory", nil, nil, "a room at the bottom: it knows the runtime, and nothing of what is done"},
 	{"internal/claim", nil, []string{sys}, "a room at the bottom: it knows paths, and nothing of processes"},
 	{"internal/step", []string{"internal/childenv", "internal/config", "internal/launch", "internal/platform"}, []string{sys}, "it lives for a moment in a worker's place, and does what the keeper has decided"},
-	{"internal/keeper", []string{"internal/bind", "internal/channel", "internal/childenv", "internal/claim", "internal/config", "internal/launch", "internal/link", "internal/notify", "internal/platform", "internal/step", "internal/version"}, []string{sys}, "it decides nothing and parses nothing that a client sends, so that no client can bring it down"},
-	{"internal/master", []string{"internal/config", "internal/control", "internal/link", "internal/notify", "internal/pool", "internal/version", "internal/wire", "internal/yamlwire"}, []string{sys}, "it owns no process and no socket: those are the keeper's, beyond the link"},
-	{"cmd/einhyrningsins", []string{"internal/config", "internal/keeper", "internal/logging", "internal/look", "internal/master", "internal/platform", "internal/step", "internal/version"}, nil, "it only puts the rooms together; and the daemon has no business with cobra"},
+	{"internal/keeper", []string{"internal/bind", "internal/channel", "internal/childenv", "internal/claim", "internal/config", "internal/launch", "internal/link", "internal/memory", "internal/notify", "internal/platform", "internal/step", "internal/version"}, []string{sys}, "it decides nothing and parses nothing that a client sends, so that no client can bring it down"},
+	{"internal/master", []string{"internal/config", "internal/control", "internal/link", "internal/memory", "internal/notify", "internal/pool", "internal/version", "internal/wire", "internal/yamlwire"}, []string{sys}, "it owns no process and no socket: those are the keeper's, beyond the link"},
+	{"cmd/einhyrningsins", []string{"internal/config", "internal/keeper", "internal/logging", "internal/look", "internal/master", "internal/memory", "internal/platform", "internal/step", "internal/version"}, nil, "it only puts the rooms together; and the daemon has no business with cobra"},
 	{"cmd/einhyrningsinsctl", []string{"client", "internal/tmpdir", "internal/version", "internal/wire"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/chzyer/readline", "github.com/google/shlex", sys}, "it is a client like any other: what it can do, the client package can"},
 	{"worker", []string{"internal/childenv"}, []string{sys}, "programs of others link it: MIT, and next to nothing comes with it"},
 	{"client", []string{"internal/wire"}, []string{sys}, "programs of others link it: MIT, and next to nothing comes with it"},
@@ -72,6 +73,8 @@ func TestImports(t *testing.T) {
 	}
 }
 
+const netIsLarge = "the runtime waits for an os.File just as well, and what is not used of net is never paged in"
+
 // bans are packages of the standard library that a room must do without.
 var bans = []struct {
 	dir, pkg, why string
@@ -90,6 +93,9 @@ var bans = []struct {
 	{"internal/keeper", "os/exec", "it gives a child more than a worker may have, and reaps on its own"},
 	{"internal/keeper", "net", "net.Listen would make the shared sockets non-blocking for all"},
 	{"internal/bind", "os/exec", "it only binds"},
+	{"internal/link", "net", netIsLarge},
+	{"internal/control", "net", netIsLarge},
+	{"internal/master", "net", netIsLarge},
 	{"internal/master", "os/exec", "only the keeper starts processes"},
 	{"internal/control", "os/exec", "only the keeper starts processes"},
 }

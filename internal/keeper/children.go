@@ -3,7 +3,6 @@
 package keeper
 
 import (
-	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -22,10 +21,6 @@ type child struct {
 	probed   *link.Probed // what came of the last one, until it is told
 	channels channel.List // what it can speak to us by, kept for the masters to come
 }
-
-// minGone is how many workers must at least have come and gone before what
-// they left behind is given back to the system.
-const minGone = 16
 
 // told is what this master has heard of a child.
 type told struct{ spawned, ended bool }
@@ -48,7 +43,6 @@ type table struct {
 	steps    map[int]*child // those that have not reached their program, by their pids
 	news     []*child       // with something to tell, each at most once
 	ends     []*child       // ended and not forgotten, oldest first
-	gone     int            // forgotten since memory was last given back
 	of       map[int]int    // how many of each generation are not forgotten
 	next     uint64         // serial of the next child
 }
@@ -96,10 +90,6 @@ func (t *table) forget(c *child) {
 		delete(t.of, c.Generation)
 	}
 	t.ends = slices.DeleteFunc(t.ends, func(o *child) bool { return o == c })
-	if t.gone++; t.gone > len(t.bySerial)+minGone {
-		t.gone = 0
-		go debug.FreeOSMemory() // nothing waits for it
-	}
 }
 
 // all returns the children in the order in which they were asked for.

@@ -28,6 +28,7 @@ import (
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/memory"
 	"einhyrningsins/internal/platform"
 )
 
@@ -72,8 +73,9 @@ type keeper struct {
 	enough   bool              // no master will want another worker
 	renicing map[int]*renicing // commands under way, by their pids
 
-	alone  *alone   // we stop everything ourselves
-	ending *ending  // the last thing to do
+	alone  *alone  // we stop everything ourselves
+	ending *ending // the last thing to do
+	rest   memory.Rest
 	events eventsIn // where signals arrive
 }
 
@@ -139,6 +141,7 @@ func (k *keeper) run() (int, string) {
 		case <-timer.C:
 			k.deadlines()
 		}
+		k.rest.Worked()
 	}
 }
 

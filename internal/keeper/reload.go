@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -131,7 +130,6 @@ func (k *keeper) dropFormer() {
 func (k *keeper) reapFormer(pid int) {
 	delete(k.former, pid)
 	k.sys.reap(pid)
-	go debug.FreeOSMemory() // nothing waits for it
 }
 
 // heirSays takes one message of the heir, or the end of its link.

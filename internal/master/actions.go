@@ -21,7 +21,6 @@ func (l *loop) stepThen(then func(), events ...pool.Event) {
 		l.forgetCaught()
 		return
 	}
-	l.steps++
 	out := l.pool.Step(link.Now(), events...)
 	for _, s := range out.Saves {
 		l.save(s)

@@ -7,13 +7,13 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"runtime/debug"
 	"syscall"
 	"time"
 
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/control"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/memory"
 	"einhyrningsins/internal/notify"
 	"einhyrningsins/internal/pool"
 	"einhyrningsins/internal/version"
@@ -39,7 +39,6 @@ type loop struct {
 	done    uint64                      // number of the last one that was carried out
 	held    []heldAnswer
 	waiters []*waiter
-	steps   int // since memory was given back
 	pruneAt int // how many waiters there may be before those that are gone are looked for
 	parked  []parkedAck
 	caught  map[int]int // signals to be forgotten with the next save
@@ -54,6 +53,7 @@ type loop struct {
 	quiesce  int                     // the stream to hand over on, once nothing is under way; or -1
 	handover *link.Conn              // the stream to the next master; not nil: we stand still for it
 	later    []link.Received         // what the keeper said meanwhile
+	rest     memory.Rest
 }
 
 // ping is a worker's last sign of life.
@@ -160,6 +160,7 @@ func (l *loop) run() {
 			l.step(append(l.unheard(), pool.Tick{})...)
 			l.runProbes()
 		}
+		l.rest.Worked()
 	}
 	l.finish()
 }
@@ -245,19 +246,6 @@ func (l *loop) finish() {
 			}
 		case <-l.link.Drained():
 		}
-	}
-}
-
-// manySteps is how much must at least have happened before memory is given
-// back.
-const manySteps = 64
-
-// giveBackMemory returns what upgrades have left behind to the system, which
-// the runtime by itself would do slowly and in part. Nothing waits for it.
-func (l *loop) giveBackMemory() {
-	if l.steps >= manySteps {
-		l.steps = 0
-		go debug.FreeOSMemory()
 	}
 }
 

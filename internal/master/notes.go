@@ -54,9 +54,6 @@ func (l *loop) logNote(n pool.Note) {
 	case n.Warn:
 		level = max(level, slog.LevelWarn)
 	}
-	if n.Kind == pool.NoteDone || n.Kind == pool.NoteAborted {
-		l.giveBackMemory()
-	}
 	if !l.log.Enabled(ctx, level) {
 		return
 	}
