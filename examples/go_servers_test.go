@@ -28,10 +28,13 @@ func TestGoSystemd(t *testing.T) {
 	program := built(t, "go-systemd")
 	options := []string{"--env", "systemd", "--ack-mode", "notify", "--graceful-signal", "TERM"}
 	t.Run("as it is", func(t *testing.T) {
-		survivesUpgrades(t, server{options: options, program: program, newest: "build=21", tolerates: whatGoCloses})
+		survivesUpgrades(t, server{
+			options: options, program: program, newest: "build=21",
+			bind: "127.0.0.1:0,r,defer", traffic: hesitantTraffic, tolerates: whatGoCloses,
+		})
 	})
 	t.Run("mended", func(t *testing.T) {
-		survivesUpgrades(t, server{options: options, program: append(program, "-mend"), newest: "build=21"})
+		survivesUpgrades(t, server{options: options, program: append(program, "-mend"), newest: "build=21", traffic: hesitantTraffic})
 	})
 }
 
@@ -40,16 +43,18 @@ func TestGoSystemd(t *testing.T) {
 func TestGoji(t *testing.T) {
 	survivesUpgrades(t, server{
 		options: []string{"-m"},
-		program: built(t, "go-goji"), newest: "build=21", tolerates: whatGoCloses,
+		program: built(t, "go-goji"), newest: "build=21",
+		bind: "127.0.0.1:0,r,defer", traffic: hesitantTraffic, tolerates: whatGoCloses,
 	})
 }
 
 // whatGoCloses tolerates connections that were accepted, and closed before their
 // first request was read: http.Server.Shutdown does that, and goji's graceful as
-// well. The READMEs say how it comes to be.
+// well. The READMEs say how it comes to be. With defer there is hardly a moment
+// for that, but there is one.
 func whatGoCloses(got tally) error {
 	closed := got.kinds[load.Closed] + got.kinds[load.Reset]
-	if got.lost != closed || got.lost > got.sent/50 {
+	if got.lost != closed || got.lost > got.sent/100 {
 		return fmt.Errorf("%d of %d requests were lost, %d of them on connections that were closed", got.lost, got.sent, closed)
 	}
 	return nil
