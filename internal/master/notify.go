@@ -74,7 +74,7 @@ func eventsOf(e notify.Event) (events []pool.Event) {
 func (l *loop) unheard() (events []pool.Event) {
 	for _, serial := range l.pool.Suspects() {
 		if !l.heard.Reaches(serial) {
-			events = append(events, pool.Faulty{Serial: serial, How: "cannot be heard any more: its NOTIFY_SOCKET is gone", Blameless: true})
+			events = append(events, pool.Faulty{Serial: serial, How: "cannot be heard any more: the path of its NOTIFY_SOCKET was removed, or we could have no descriptor for it", Blameless: true})
 		}
 	}
 	return events
