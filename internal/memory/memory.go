@@ -13,11 +13,13 @@ import (
 	"time"
 )
 
-// Tune trades a little processor time for memory. Operators may still set GOGC
-// or GOMEMLIMIT.
+// Tune trades a little processor time for memory: the heap may grow by 1 MB in a
+// burst of work, not to 4. Less than 25 would do nothing more than to collect
+// once right at the start, where it keeps others waiting. Operators may still set
+// GOGC or GOMEMLIMIT.
 func Tune() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(10)
+		debug.SetGCPercent(25)
 	}
 }
 
