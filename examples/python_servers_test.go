@@ -108,12 +108,11 @@ func meetsTheEnd(t *testing.T, s server, then func(*visitor, *daemon)) {
 	d.stop()
 }
 
-// hypercorn's idle connections stay for as long as --graceful-timeout says.
 var hypercorn = server{
 	needs:   []string{"hypercorn"},
 	dir:     "hypercorn",
 	options: []string{"-m", "--graceful-signal", "TERM"},
-	program: []string{"hypercorn", "--bind", "fd://{fd:0}", "--graceful-timeout", "10", "app:app"},
+	program: []string{"./serve.py", "{fd:0}", "app:app"},
 	traffic: hesitantTraffic,
 }
 

@@ -7,7 +7,6 @@ import os
 import socket
 
 GENERATION = os.environ.get("SERVER_STARTER_GENERATION", "0")
-busy = 0  # requests under way
 
 
 def acknowledge():
@@ -34,31 +33,13 @@ async def lifespan(receive, send):
             acknowledge()
             await send({"type": "lifespan.startup.complete"})
         else:
-            await settle()
             await send({"type": "lifespan.shutdown.complete"})
             return
 
 
-async def settle():
-    """Wait for what hypercorn does not: when it looks which connections there
-    are, those that it has only just accepted are not among them."""
-    await asyncio.sleep(0.2)
-    while busy:
-        await asyncio.sleep(0.02)
-
-
 async def app(scope, receive, send):
-    global busy
     if scope["type"] == "lifespan":
         return await lifespan(receive, send)
-    busy += 1
-    try:
-        await answer(scope, receive, send)
-    finally:
-        busy -= 1
-
-
-async def answer(scope, receive, send):
     while (await receive()).get("more_body"):
         pass  # hypercorn ends a connection whose request was not read to its end
     if scope["path"] == "/slow":
