@@ -4,6 +4,7 @@ package master
 
 import (
 	"slices"
+	"sort"
 
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/pool"
@@ -23,11 +24,8 @@ func (l *loop) looked(launch link.Launch) {
 // know remembers a launch in the place of what was known of its generation.
 func (l *loop) know(launch link.Launch) {
 	l.launches = slices.DeleteFunc(l.launches, func(o link.Launch) bool { return o.Generation == launch.Generation })
-	later := slices.IndexFunc(l.launches, func(o link.Launch) bool { return o.Generation > launch.Generation })
-	if later < 0 {
-		later = len(l.launches)
-	}
-	l.launches = slices.Insert(l.launches, later, launch)
+	l.launches = append(l.launches, launch)
+	sort.Slice(l.launches, func(i, j int) bool { return l.launches[i].Generation < l.launches[j].Generation })
 }
 
 // dropLaunches forgets those of which no worker lives or may be spawned, as the

@@ -3,10 +3,9 @@
 package master
 
 import (
-	"cmp"
 	"fmt"
 	"os"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -59,17 +58,12 @@ func (l *loop) statusData() *wire.Status {
 	for _, k := range l.hello.Sockets {
 		s.Sockets = append(s.Sockets, wire.Socket{Spec: k.Spec, Address: k.Address, FD: k.FD, Name: k.Name, Network: k.Network})
 	}
-	workers := l.pool.Workers()
-	sorted := make([]*pool.Worker, len(workers)) // the code that sorts pointers is there already
-	for i := range workers {
-		sorted[i] = &workers[i]
-	}
-	slices.SortStableFunc(sorted, func(a, b *pool.Worker) int { return cmp.Compare(a.Index, b.Index) })
-	for _, w := range sorted {
+	for _, w := range l.pool.Workers() {
 		if w.PID != 0 {
-			s.Workers = append(s.Workers, l.workerStatus(*w, at))
+			s.Workers = append(s.Workers, l.workerStatus(w, at))
 		}
 	}
+	sort.SliceStable(s.Workers, func(i, j int) bool { return s.Workers[i].Index < s.Workers[j].Index })
 	return s
 }
 

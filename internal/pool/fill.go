@@ -3,10 +3,10 @@
 package pool
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 )
 
 // unlimited is as many as are missing.
@@ -171,7 +171,7 @@ func (p *Pool) vacate(w *Worker, at Time) {
 	} else {
 		*list = append(*list, v)
 	}
-	slices.SortStableFunc(*list, func(a, b Vacancy) int { return cmp.Compare(a.NotBefore, b.NotBefore) })
+	sort.SliceStable(*list, func(i, j int) bool { return (*list)[i].NotBefore < (*list)[j].NotBefore })
 	p.touchState()
 }
 

@@ -3,9 +3,9 @@
 package pool
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 )
 
 // Child is what the keeper knows of a worker for sure.
@@ -73,13 +73,10 @@ func Rebuild(set Settings, intent Intent, children []Child, next uint64) *Pool {
 
 // adopt takes in the workers that exist.
 func (p *Pool) adopt(children []Child) {
-	sorted := make([]*Child, len(children)) // the code that sorts pointers is there already
-	for i := range children {
-		sorted[i] = &children[i]
-	}
-	slices.SortFunc(sorted, func(a, b *Child) int { return cmp.Compare(a.Serial, b.Serial) })
-	for _, c := range sorted {
-		w := p.workerOf(*c)
+	children = slices.Clone(children)
+	sort.Slice(children, func(i, j int) bool { return children[i].Serial < children[j].Serial })
+	for _, c := range children {
+		w := p.workerOf(c)
 		p.indexes.mark(w.Index)
 		p.add(w)
 		if c.Saved == nil || *w != *c.Saved {
