@@ -148,6 +148,10 @@ func (e Exited) apply(p *Pool) {
 		return
 	}
 	p.remove(w)
+	if u := &p.st.Upgrade; u.Looking && w.serving() && !w.overdue() && !w.silent() {
+		u.Left++
+		p.touchState()
+	}
 	switch {
 	case !w.serving():
 		p.note(Note{Kind: NoteEnded, Worker: *w, Text: e.How, Warn: e.Crash})

@@ -121,6 +121,7 @@ type Upgrade struct {
 	Generation  int          `json:"generation"`
 	Fleet       bool         `json:"fleet"`
 	Looking     bool         `json:"looking"`   // what its workers start from is still looked at
+	Left        int          `json:"left"`      // places of old workers that ended during the look
 	FirstAck    bool         `json:"first_ack"` // the new generation has had an ACK
 	Failures    Streak       `json:"failures"`
 	Vacancies   []Vacancy    `json:"vacancies"`

@@ -67,11 +67,21 @@ func (p *Pool) settleUpgrade() (ended bool) {
 }
 
 // replaceOld fills the place of an old worker that died with its own
-// generation, until the new one has shown that it can start.
+// generation, until the new one has shown that it can start. One that died during
+// the look is replaced by the new generation, which comes next; an old worker
+// would only have to be retired again. It comes back should the new one fail.
 func (p *Pool) replaceOld() {
-	c := p.census(p.st.Upgrade.Generation)
+	u := &p.st.Upgrade
+	c := p.census(u.Generation)
 	missing := p.st.Number - c.otherReady - c.otherStarting - c.ready
-	if p.st.Upgrade.FirstAck {
+	if left := max(min(u.Left, missing), 0); left != u.Left {
+		u.Left = left
+		p.touchState()
+	}
+	if u.Failures.Count == 0 {
+		missing -= u.Left
+	}
+	if u.FirstAck {
 		missing = 0
 	}
 	p.fill(missing)
