@@ -69,7 +69,8 @@ func (p *Pool) settleUpgrade() (ended bool) {
 // replaceOld fills the place of an old worker that died with its own
 // generation, until the new one has shown that it can start. One that died during
 // the look is replaced by the new generation, which comes next; an old worker
-// would only have to be retired again. It comes back should the new one fail.
+// would only have to be retired again. It comes back should the new one fail, or
+// draining workers leave it no room to start in.
 func (p *Pool) replaceOld() {
 	u := &p.st.Upgrade
 	c := p.census(u.Generation)
@@ -78,7 +79,7 @@ func (p *Pool) replaceOld() {
 		u.Left = left
 		p.touchState()
 	}
-	if u.Failures.Count == 0 {
+	if room, limited := p.room(c); u.Failures.Count == 0 && (c.starting > 0 || !limited || room > 0) {
 		missing -= u.Left
 	}
 	if u.FirstAck {
@@ -95,13 +96,18 @@ func (p *Pool) spawnNew() {
 	missing, limit := p.st.Number-c.ready-c.starting, unlimited
 	if !u.Fleet {
 		limit = p.set.MaxUnacked - c.starting
-		if extra := p.set.MaxUpgradeAdditional; extra > 0 {
-			room := p.st.Number + extra - c.processes()
+		if room, limited := p.room(c); limited {
 			p.noteWaiting(min(missing, limit), room, c.draining)
 			limit = min(limit, room)
 		}
 	}
 	p.fillPlaces(&u.Vacancies, missing, limit, u.Generation)
+}
+
+// room is how many workers a smooth upgrade may start beside all that exist.
+func (p *Pool) room(c census) (room int, limited bool) {
+	extra := p.set.MaxUpgradeAdditional
+	return p.st.Number + extra - c.processes(), extra > 0 && !p.st.Upgrade.Fleet
 }
 
 // noteWaiting tells, once for each number, that only draining workers are in
