@@ -79,7 +79,7 @@ func (p *Pool) replaceOld() {
 		u.Left = left
 		p.touchState()
 	}
-	if room, limited := p.room(c); u.Failures.Count == 0 && (c.starting > 0 || !limited || room > 0) {
+	if room, limited := p.room(c); u.Failures.Count == 0 && (c.starting > 0 || !limited || room > missing-u.Left) {
 		missing -= u.Left
 	}
 	if u.FirstAck {

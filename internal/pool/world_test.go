@@ -120,6 +120,7 @@ func (w *world) checkStep(before map[uint64]Worker, out *Output) {
 		w.fail("%d processes that are not draining for %d wanted", processes, st.Number)
 	}
 	w.checkAdditional(startedNew)
+	w.checkPlaces()
 	w.checkCounts()
 	if out.End != nil && len(w.p.workers) > 0 && st.Stop.QuitAt == 0 {
 		w.fail("the end, but %d workers are left", len(w.p.workers))
@@ -141,6 +142,28 @@ func (w *world) checkAdditional(startedNew bool) {
 	if all > w.p.st.Number+extra {
 		w.fail("%d processes in an upgrade of %d workers with %d more at most", all, w.p.st.Number, extra)
 	}
+}
+
+// checkPlaces checks that a place is free for a reason only: nothing can be
+// spawned now, or the new generation takes it, next or when some of it is ready.
+func (w *world) checkPlaces() {
+	u, c := w.p.st.Upgrade, w.p.counts
+	if w.p.st.Stop.Level > 0 || w.p.Missing() == 0 || w.p.spawnAt != 0 || c.inFlight >= maxInFlight || w.p.givenUp() {
+		return
+	}
+	if u.Phase == Running {
+		own := w.p.census(u.Generation)
+		room, limited := w.p.room(own)
+		switch {
+		case own.starting > 0 && !u.Looking: // more when these are ready
+			return
+		case u.Looking && u.Left > 0 && (!limited || room > 0):
+			return
+		case u.FirstAck && limited && room <= 0:
+			return
+		}
+	}
+	w.fail("%d places are free for no reason", w.p.Missing())
 }
 
 // checkCounts counts all workers anew.
