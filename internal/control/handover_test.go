@@ -345,7 +345,8 @@ func TestEvictionAfterHandOver(t *testing.T) {
 	r.srv.Close(0)
 	r.srv = next
 	f := &fixture{t: t, srv: next}
-	eventually(t, "all at rest", func() bool { return f.uses()[useIdle] == 4 })
+	// The one that hung up would be evicted first, being longest idle, until it is noticed.
+	eventually(t, "four at rest and no other", func() bool { return f.uses()[useIdle] == 4 && f.count() == 4 })
 	r.dial()
 	all[0].expectEnd()
 	eventually(t, "three of four are left", func() bool { return f.count() == 4 })
