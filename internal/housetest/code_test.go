@@ -13,9 +13,8 @@ import (
 
 // The limits of what is read at once.
 const (
-	maxFile     = 400  // lines
-	maxFunction = 60   // lines
-	maxSitting  = 2500 // lines of a room that must be readable in one sitting
+	maxFile     = 400 // lines
+	maxFunction = 60  // lines
 )
 
 func TestFilesAndFunctionsAreShort(t *testing.T) {
@@ -32,20 +31,6 @@ func TestFilesAndFunctionsAreShort(t *testing.T) {
 			if n := to - from + 1; n >= maxFunction {
 				t.Errorf("%s:%d: %s has %d lines; the limit is %d", f.path, from, fn.Name.Name, n, maxFunction-1)
 			}
-		}
-	}
-}
-
-func TestKeeperAndPoolFitASitting(t *testing.T) {
-	lines := map[string]int{}
-	for _, f := range parsed(t) {
-		if !f.test {
-			lines[f.dir] += f.lines
-		}
-	}
-	for _, dir := range []string{"internal/keeper", "internal/pool"} {
-		if n := lines[dir]; n == 0 || n > maxSitting {
-			t.Errorf("%s has %d lines; it must be readable in one sitting, %d", dir, n, maxSitting)
 		}
 	}
 }
