@@ -115,6 +115,7 @@ func (k *keeper) startMaster() {
 		k.cannotStartMaster(fmt.Errorf("cannot make the link to a master: %w", err))
 		return
 	}
+	k.watchLink(ours)
 	m.conn, m.theirs, m.starting = ours, theirs, true
 	path := platform.OwnProgram
 	switch {
@@ -124,6 +125,19 @@ func (k *keeper) startMaster() {
 		path, _ = os.Executable()
 	}
 	k.spawner.wantFirst(job{process: k.masterProcess(path, theirs)})
+}
+
+// watchLink has the log say when the system refuses what masters are told. It
+// says nothing about the master: it is tried again until it goes, or until a stop
+// has no more time for it.
+func (k *keeper) watchLink(conn *link.Conn) {
+	conn.Watch(func(refused error) {
+		if refused != nil {
+			k.log.Error("cannot write to the master for now; trying again", "error", refused)
+		} else {
+			k.log.Info("the master can be written to again")
+		}
+	})
 }
 
 // masterProcess is a master that is started from path.
@@ -176,6 +190,9 @@ func (k *keeper) cannotStartMaster(err error) {
 
 // masterClosed means that its link was read to the end.
 func (k *keeper) masterClosed() {
+	if err := k.master.conn.Err(); !link.OtherGone(err) {
+		k.log.Error("the link to the master failed; another one follows", "pid", k.master.pid, "error", err)
+	}
 	k.master.conn.Close()
 	k.master.conn, k.master.abandonAt = nil, 0
 	k.master.closedAt = k.sys.now()

@@ -30,6 +30,7 @@ type heir struct {
 	phase    heirPhase
 	pid      int
 	conn     *link.Conn // nil when its end was read
+	linkErr  error      // why it ended; nil: as when the other end is gone
 	theirs   *os.File   // its end of the link, until it was started
 	stream   int        // its end of the stream on which the old one hands over, until its hello; or -1
 	binary   *os.File   // what it was started from
@@ -58,6 +59,8 @@ func (h *heir) in() <-chan link.Received {
 
 func (h *heir) late() string {
 	switch {
+	case !link.OtherGone(h.linkErr):
+		return "the link to the new master failed: " + h.linkErr.Error()
 	case h.conn == nil:
 		return "the new master closed its link"
 	case h.phase == heirStarts:
@@ -82,6 +85,7 @@ func (k *keeper) startHeir() {
 		k.master.conn.Send(&link.ReloadFailed{Reason: "cannot make the link to a new master: " + err.Error()})
 		return
 	}
+	k.watchLink(ours)
 	h := &heir{conn: ours, theirs: theirs, stream: -1, by: k.sys.now() + patience}
 	k.heir = h
 	k.spawner.wantFirst(job{heir: h, process: k.masterProcess(k.binary, theirs)})
@@ -139,6 +143,7 @@ func (k *keeper) heirSays(in link.Received, open bool) {
 	}
 	h := k.heir
 	if !open {
+		h.linkErr = h.conn.Err()
 		h.conn.Close()
 		h.conn = nil
 		h.by = k.sys.now() + time.Second // its exit status says more

@@ -3,9 +3,7 @@
 package launch
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strconv"
@@ -110,8 +108,7 @@ func (l *Looking) Says(in link.Received, open bool) {
 		err := l.conn.Err()
 		l.conn.Close()
 		l.conn = nil
-		// ECONNRESET: it ended without having read what it was told, unix(7).
-		if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		if !link.OtherGone(err) {
 			l.fail("%s gave an answer that cannot be read: %v", l.who(), err)
 		}
 		return

@@ -4,6 +4,7 @@ package link
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,14 +26,20 @@ type Received struct {
 
 // Conn is one end of the link. Messages may be sent from one goroutine at a
 // time and received from another.
+//
+// What the system refuses for now is sent later ([Conn.Watch]). Any other error
+// ends the link in both directions: In is closed, and Err says why.
 type Conn struct {
-	file *os.File
-	raw  syscall.RawConn // of file
+	file    *os.File
+	raw     syscall.RawConn // of file
+	sendmsg func(fd int, data, rights []byte) (int, error)
 
 	mu       sync.Mutex
-	out      []chunk // not yet written, in order
-	flushing bool    // a goroutine waits for the socket to take more
-	broken   error   // why nothing more can be written
+	out      []chunk     // not yet written, in order
+	flushing bool        // a goroutine waits for the socket to take more
+	refused  error       // why the system does not take it for now
+	broken   error       // why nothing more can be written
+	watch    func(error) // hears of refused
 	drained  chan struct{}
 
 	in      chan Received
@@ -41,12 +48,6 @@ type Conn struct {
 	parked  chan struct{} // the reader has nothing more for now
 	closing chan struct{}
 	once    sync.Once
-}
-
-// chunk is bytes to write; fds go with its first byte and are then closed.
-type chunk struct {
-	data []byte
-	fds  []int
 }
 
 // Pair makes the two ends of a link: ours, and the file that a master inherits.
@@ -82,6 +83,7 @@ func New(f *os.File) (*Conn, error) {
 	conn := &Conn{
 		file:    file,
 		raw:     raw,
+		sendmsg: sendmsg,
 		drained: make(chan struct{}, 1),
 		in:      make(chan Received),
 		parked:  make(chan struct{}, 1),
@@ -124,108 +126,19 @@ func (c *Conn) Close() {
 	})
 }
 
-// Send queues m and writes as much of the queue as the socket takes at once;
-// a goroutine writes the rest. It never blocks. It takes the file descriptors
-// over: they are closed once they were sent.
-func (c *Conn) Send(m Message, fds ...int) {
-	data, err := appendFrame(nil, m, len(fds))
-	ch := chunk{data: data, fds: fds}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil && c.broken == nil {
-		c.broken = err
-	}
-	if c.broken != nil {
-		closeFDs(fds)
-		return
-	}
-	c.out = append(c.out, ch)
-	if !c.flushing {
-		c.write(false)
-	}
-}
-
-// Pending tells whether something that was sent has not reached the kernel
-// yet, or never will.
-func (c *Conn) Pending() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.out) > 0 || c.broken != nil
-}
-
-// Drained receives a value when all that was pending has been written.
-func (c *Conn) Drained() <-chan struct{} { return c.drained }
-
-// write writes what is queued; the caller holds mu. Unless it may wait, it
-// leaves what the socket does not take now to a goroutine.
-func (c *Conn) write(mayWait bool) {
-	var err error
-	for err == nil && len(c.out) > 0 {
-		ch := &c.out[0]
-		var n int
-		var werr error
-		var rights []byte
-		if len(ch.fds) > 0 {
-			rights = unix.UnixRights(ch.fds...)
-		}
-		blocked := false
-		data := ch.data
-		if mayWait {
-			c.mu.Unlock()
-		}
-		err = c.raw.Write(func(fd uintptr) bool {
-			n, werr = unix.SendmsgN(int(fd), data, rights, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-			blocked = werr == unix.EAGAIN
-			return !blocked || !mayWait
-		})
-		if mayWait {
-			c.mu.Lock()
-			ch = &c.out[0]
-		}
-		switch {
-		case err != nil || werr == unix.EINTR:
-		case blocked:
-			c.flushing = true
-			go c.flush()
-			return
-		case werr != nil:
-			err = werr
-		default:
-			closeFDs(ch.fds)
-			ch.fds = nil
-			if ch.data = ch.data[n:]; len(ch.data) == 0 {
-				c.out = c.out[1:]
-			}
-		}
-	}
-	if err != nil && c.broken == nil {
-		c.broken = err
-		for _, ch := range c.out {
-			closeFDs(ch.fds)
-		}
-	}
-	if len(c.out) == 0 {
-		c.out = nil
-	}
-}
-
-func (c *Conn) flush() {
-	c.mu.Lock()
-	c.write(true)
-	c.flushing = false
-	c.mu.Unlock()
-	select {
-	case c.drained <- struct{}{}:
-	default:
-	}
-}
-
 // In delivers what the other end sent, in order. It is closed when the other
 // end is gone, after every whole message; a partial one is dropped.
 func (c *Conn) In() <-chan Received { return c.in }
 
-// Err says why In was closed: io.EOF when the other end is gone.
+// Err says why In was closed: io.EOF when the other end is gone, or why nothing
+// could be sent to it.
 func (c *Conn) Err() error { return c.inErr }
+
+// OtherGone tells whether this error of a Conn, or none, means just that the other
+// end is gone, with all that it was sent or without having read it, unix(7).
+func OtherGone(err error) bool {
+	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET)
+}
 
 // Idle tells whether everything that has arrived here was also taken from In.
 // When it is false, either In or Parked delivers soon.
@@ -245,6 +158,9 @@ func (c *Conn) Parked() <-chan struct{} { return c.parked }
 
 func (c *Conn) receive() {
 	c.inErr = c.readAll()
+	if err := c.Broken(); err != nil && OtherGone(c.inErr) {
+		c.inErr = err // which is why it has ended
+	}
 	c.busy.Store(false)
 	close(c.in)
 }

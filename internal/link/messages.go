@@ -5,8 +5,8 @@
 //
 // messages.go lists what keeper and master say, handover.go what a reload adds,
 // look.go what a look at the world for a new generation does; kinds.go numbers
-// them all. frame.go turns them into bytes and back, conn.go sends and receives
-// without ever blocking a loop. What the sides owe each other, in which order,
+// them all. frame.go turns them into bytes and back, send.go and conn.go
+// send and receive them without ever blocking a loop. What the sides owe each other, in which order,
 // is in docs/design.md.
 //
 // All times are readings of CLOCK_MONOTONIC, so that they mean the same to

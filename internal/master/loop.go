@@ -167,14 +167,17 @@ func (l *loop) run() {
 
 // dismissed is the end that we did not ask for.
 func (l *loop) dismissed() {
-	if l.handover == nil {
-		workers := "serve on without it"
-		if l.cfg.KillChildren {
-			workers = "were sent USR2 by the system"
-		}
-		l.log.Error("the keeper is gone; its workers "+workers, "reason", l.link.Err())
-	} else {
+	workers := "serve on without it"
+	if l.cfg.KillChildren {
+		workers = "were sent USR2 by the system"
+	}
+	switch err := l.link.Err(); {
+	case l.handover != nil:
 		l.control.Close(0) // whom the next master lets go shall see it at once
+	case !link.OtherGone(err):
+		l.log.Error("the link to the keeper failed; another master goes on", "error", err)
+	default:
+		l.log.Error("the keeper is gone; its workers "+workers, "reason", err)
 	}
 	l.flush(time.Second)
 }

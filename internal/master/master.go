@@ -74,6 +74,13 @@ func Run(linkFile *os.File, newLog func(*config.Config) Log) error {
 	for _, w := range warnings {
 		log.Logger().Warn(w)
 	}
+	conn.Watch(func(refused error) {
+		if refused != nil {
+			log.Logger().Error("cannot write to the keeper for now; trying again", "error", refused)
+		} else {
+			log.Logger().Info("the keeper can be written to again")
+		}
+	})
 	l := newLoop(open, conn, log)
 	l.changes = changes
 	if err := l.openControl(open); err != nil {

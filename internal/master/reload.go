@@ -157,8 +157,7 @@ func (l *loop) standStill() {
 	clients, err := l.control.Suspend()
 	if err != nil {
 		conn.Close()
-		l.control.Resume()
-		l.heard.Resume()
+		l.goOnServing()
 		l.link.Send(&link.Quiesced{Failure: err.Error()})
 		return
 	}
@@ -172,9 +171,21 @@ func (l *loop) standStill() {
 	}
 	conn.Send(&link.Luggage{Data: data})
 	conn.Send(&link.Handed{})
+	if err := conn.Broken(); err != nil && !link.OtherGone(err) {
+		conn.Close()
+		l.goOnServing()
+		l.link.Send(&link.Quiesced{Failure: err.Error()})
+		return
+	}
 	l.handover = conn
 	l.flush(time.Second)
 	l.link.Send(&link.Quiesced{})
+}
+
+// goOnServing undoes what was done to stand still.
+func (l *loop) goOnServing() {
+	l.control.Resume()
+	l.heard.Resume()
 }
 
 // reloadFailed goes on as if nothing had been.
@@ -186,8 +197,7 @@ func (l *loop) reloadFailed(m *link.ReloadFailed) {
 	if l.handover != nil {
 		l.handover.Close()
 		l.handover = nil
-		l.control.Resume()
-		l.heard.Resume()
+		l.goOnServing()
 	}
 	calls := l.reloads
 	l.reloads = nil
