@@ -16,7 +16,7 @@
 // that daemons run, control_test.go and status_test.go speak to the control
 // socket, signal_test.go names and signals processes, load_test.go sends
 // requests, proc_test.go looks at processes from outside, reload_test.go replaces
-// masters, notify_linux_test.go is a worker that knows systemd only, or lies, and storm_test.go holds the commands that kill and disturb many times over.
+// masters, master_test.go is a bad one, notify_linux_test.go is a worker that knows systemd only, or lies, and storm_test.go holds the commands that kill and disturb many times over.
 package test
 
 import (
@@ -47,6 +47,8 @@ func TestMain(m *testing.M) {
 		"tudp":    func() { os.Exit(udpMain(os.Args[1:])) },
 		"tsay":    func() { os.Exit(sayMain(os.Args[1:])) },
 		"tnotify": func() { os.Exit(notifyMain(os.Args[1:])) },
+
+		masterName: func() { os.Exit(masterMain()) },
 	})
 }
 

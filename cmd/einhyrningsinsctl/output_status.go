@@ -64,6 +64,9 @@ func (o *output) summary(st *client.Status) [][2]string {
 		}
 		lines = append(lines, [2]string{label, text})
 	}
+	if st.ReloadUndone != "" {
+		lines = append(lines, [2]string{"reload", o.paint(red, clean(st.ReloadUndone))})
+	}
 	if st.FailedStarts > 0 {
 		lines = append(lines, [2]string{"failures", o.paint(red, plural(st.FailedStarts, "failed start")+" in a row")})
 	}

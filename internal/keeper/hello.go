@@ -106,7 +106,7 @@ func (k *keeper) sayHello(conn *link.Conn, reload bool, more ...int) (knowledge,
 	known := knowledge{map[uint64]told{}, map[syscall.Signal]int{}, k.bindings}
 	h := k.hello
 	h.NextSerial, h.Children, h.Masters, h.Reload = k.table.next, len(all), m.count, reload
-	h.Saved, h.Settings, h.Launches = k.saved, k.settings, k.allLaunches()
+	h.Saved, h.Settings, h.Launches, h.GaveUp = k.saved, k.settings, k.allLaunches(), k.worked.gaveUp
 	if !reload {
 		h.Masters-- // it was counted when it was started
 		if m.failures >= triesWithState {

@@ -8,7 +8,7 @@
 // loop in this file, one goroutine that owns all state. children.go is the
 // table of workers, masters.go starts masters, hello.go tells them what they
 // must know, orders.go carries out what they ask for, reload.go replaces one that
-// lives, looks.go keeps what generations are started from, spawner.go is the
+// lives, owed.go knows when one hangs, looks.go keeps what generations are started from, spawner.go is the
 // thread that forks, steps.go what lies between that and a worker's program,
 // channel.go is about what a worker has to speak by, nice.go about niceness, alone.go stops everything when no master
 // can. system.go is the seam to the operating system.
@@ -32,8 +32,8 @@ import (
 	"einhyrningsins/internal/platform"
 )
 
-// patience is how long the keeper waits for a master: to go live, and to deal
-// with a stop signal or an exit.
+// patience is how long the keeper waits for a master: to go live, and to do what
+// it owes (owed.go).
 const patience = 5 * time.Second
 
 // keeper is the state of the loop. Nothing else touches it.
@@ -64,11 +64,11 @@ type keeper struct {
 	heir     *heir                 // the next master, during a reload
 	former   map[int]time.Duration // masters that were replaced and have not ended: pid → when to kill them
 	binary   string                // where our binary is on disk
+	worked   worked                // the binary before the present one, if that was taken by a reload
 	saved    []byte                // the pool, as the master last saved it
 	settings []byte                // what was changed while running, likewise
 	caught   map[syscall.Signal]*caughtSignal
-	ints     int           // INTs caught since the start
-	stopAt   time.Duration // when the last stop signal was caught; 0: none ever
+	stop     stop
 	noSpawns bool
 	enough   bool              // no master will want another worker
 	renicing map[int]*renicing // commands under way, by their pids
@@ -138,6 +138,7 @@ func (k *keeper) run() (int, string) {
 		case last := <-k.looks.now.Said():
 			k.lookSaid(last)
 		case <-k.master.drained():
+			k.master.waitedAt = k.sys.now() // it hears only now what it owes
 		case <-timer.C:
 			k.deadlines()
 		}
@@ -187,9 +188,11 @@ func (k *keeper) nextDeadline() (time.Duration, bool) {
 		earlier(k.ending.by)
 	case k.alone != nil:
 		earlier(k.alone.killAt)
+		earlier(k.alone.endAt)
 	default:
 		earlier(k.master.restartAt)
-		earlier(k.master.hungAt(k))
+		earlier(k.hungAt())
+		earlier(k.pingAt())
 		earlier(k.aloneAt())
 	}
 	return next, next > 0
@@ -221,14 +224,15 @@ func (k *keeper) deadlines() {
 			k.ending.by = 0
 		}
 	case k.alone != nil:
-		if due(k.alone.killAt) {
-			k.alone.killAt = 0
-			k.signalAll(syscall.SIGKILL, link.LevelKill)
-		}
+		k.aloneDue(due)
+	case k.thawed():
 	case due(k.aloneAt()):
 		k.stopAlone()
-	case due(k.master.hungAt(k)):
-		k.killMaster(k.master.hungHow())
+	case due(k.hungAt()):
+		k.master.hung = true
+		k.killMaster(k.hungHow())
+	case due(k.pingAt()):
+		k.ping()
 	case due(k.master.restartAt):
 		k.master.restartAt = 0
 		k.startMaster()
@@ -286,30 +290,16 @@ func (k *keeper) caughtSignal(sig syscall.Signal) {
 		c.since = k.sys.now()
 	}
 	c.count = min(c.count+1, 3) // a third one says all that there is to say
-	if platform.IsStop(sig) {
-		k.stopAt = k.sys.now()
-		k.abandonReload("we are stopping")
+	if !platform.IsStop(sig) {
+		return
 	}
-	if sig == syscall.SIGINT {
-		k.ints++
-	}
-	if k.ints == 3 && sig == syscall.SIGINT {
+	k.stop.caught(sig, k.sys.now())
+	k.abandonReload("we are stopping")
+	if sig == syscall.SIGINT && k.stop.ints == 3 {
 		k.log.Warn("a third SIGINT: killing all workers")
 		k.stopSpawning()
 		k.signalAll(syscall.SIGKILL, link.LevelKill)
 	}
-}
-
-// stopSince is when the oldest stop signal was caught that no master has dealt
-// with yet; 0: none.
-func (k *keeper) stopSince() time.Duration {
-	var oldest time.Duration
-	for sig, c := range k.caught {
-		if platform.IsStop(sig) && c.count > 0 && (oldest == 0 || c.since < oldest) {
-			oldest = c.since
-		}
-	}
-	return oldest
 }
 
 // eventsIn is where signals arrive. Each channel is as long as there can be

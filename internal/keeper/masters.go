@@ -30,21 +30,26 @@ const (
 
 // master is the keeper's view of the master of the moment.
 type master struct {
-	pid       int        // 0: none runs, or it was not started yet
-	starting  bool       // the spawner has the job
-	conn      *link.Conn // nil when its end was read
-	theirs    *os.File   // its end, until it was started
-	startedAt time.Duration
-	liveAt    time.Duration // 0: not live
-	greeted   bool          // hello was said
-	killed    bool
-	quiesced  bool          // stands still for an heir
-	waitedAt  time.Duration // since when it can be expected to deal with things
-	binary    *os.File      // what it was started from; nil: our own binary
-	closedAt  time.Duration // when its link was read to the end, and it still was there
-	done      uint64        // number of the last signal that was carried out
-	toldDone  uint64
-	bindings  int // of keeper.bindings, how many it was told of
+	pid        int        // 0: none runs, or it was not started yet
+	starting   bool       // the spawner has the job
+	conn       *link.Conn // nil when its end was read
+	theirs     *os.File   // its end, until it was started
+	startedAt  time.Duration
+	liveAt     time.Duration // 0: not live
+	greeted    bool          // hello was said
+	killed     bool
+	hung       bool          // which is why it was killed
+	pongs      bool          // it answers Ping
+	quiesced   bool          // stands still for an heir
+	waitedAt   time.Duration // since when it can be expected to deal with things
+	binary     *os.File      // what it was started from; nil: our own binary
+	software   string        // the version of that, as it says
+	strikes    int           // masters in a row from that binary that hung, or died soon
+	reloadedAt time.Duration // when a reload took that binary
+	closedAt   time.Duration // when its link was read to the end, and it still was there
+	done       uint64        // number of the last signal that was carried out
+	toldDone   uint64
+	bindings   int // of keeper.bindings, how many it was told of
 
 	abandonAt time.Duration // when its link is closed though its end was not read; 0: it has one
 	restartAt time.Duration
@@ -72,44 +77,11 @@ func (m *master) drained() <-chan struct{} {
 	return m.conn.Drained()
 }
 
-// hungAt is when the master must be taken for hung, unless something moves;
-// 0: nothing waits for it.
-func (m *master) hungAt(k *keeper) time.Duration {
-	if m.pid == 0 || m.killed || m.quiesced {
-		return 0
-	}
-	if m.conn == nil {
-		return m.closedAt + time.Second
-	}
-	if m.liveAt == 0 {
-		return m.startedAt + patience
-	}
-	oldest := k.stopSince()
-	if len(k.table.ends) > 0 {
-		if at := k.table.ends[0].endedAt(); oldest == 0 || at < oldest {
-			oldest = at
-		}
-	}
-	if oldest == 0 {
-		return 0
-	}
-	return max(oldest, m.waitedAt) + patience
-}
-
-func (m *master) hungHow() string {
-	if m.conn == nil {
-		return "it closed its link"
-	}
-	if m.liveAt == 0 {
-		return "it did not go live in time"
-	}
-	return "it did not deal with an exit or a stop signal in time"
-}
-
 // startMaster asks the spawner for a master.
 func (k *keeper) startMaster() {
 	m := &k.master
-	m.greeted, m.killed, m.quiesced, m.liveAt, m.done, m.toldDone = false, false, false, 0, 0, 0
+	m.greeted, m.killed, m.hung, m.pongs, m.quiesced = false, false, false, false, false
+	m.liveAt, m.done, m.toldDone = 0, 0, 0
 	ours, theirs, err := link.Pair()
 	if err != nil {
 		k.cannotStartMaster(fmt.Errorf("cannot make the link to a master: %w", err))
@@ -238,6 +210,7 @@ func (k *keeper) masterGone() {
 	if k.ending != nil {
 		return
 	}
+	k.judgeBinary()
 	k.log.Warn("the master died; starting another", "how", m.lastWord, "live_for", k.liveFor().String())
 	k.scheduleMaster()
 }

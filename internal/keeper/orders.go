@@ -30,6 +30,9 @@ func (k *keeper) order(in link.Received) {
 func (k *keeper) obey(msg link.Message) {
 	switch m := msg.(type) {
 	case *link.Greet: // it was started from a binary that speaks our version
+		k.master.pongs = m.Pongs
+	case *link.Pong:
+		k.pong()
 	case *link.Live:
 		k.wentLive()
 	case *link.Reload:
@@ -72,6 +75,11 @@ func (k *keeper) wentLive() {
 		m.failures = 0
 		m.everLive = true
 		m.conn.Send(&link.Lead{})
+		if k.stop.pingedAt != 0 && m.pongs {
+			m.conn.Send(&link.Ping{}) // the last one did not answer
+		} else {
+			k.stop.pingedAt = 0
+		}
 	}
 }
 
@@ -161,6 +169,7 @@ func (k *keeper) orderSignal(m *link.Signal) {
 }
 
 func (k *keeper) orderForget(m *link.Forget) {
+	k.stop.frozen = 0
 	if m.Serial != 0 {
 		c := k.table.bySerial[m.Serial]
 		if c == nil || !c.ended() {

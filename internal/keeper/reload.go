@@ -36,6 +36,7 @@ type heir struct {
 	binary   *os.File   // what it was started from
 	by       time.Duration
 	told     knowledge
+	pongs    bool
 	said     []link.Message // what counts once it is live
 	software string
 }
@@ -76,7 +77,7 @@ func (k *keeper) startHeir() {
 	if k.heir != nil {
 		return // it gets the answer of the first
 	}
-	if k.stopAt != 0 {
+	if k.stop.at != 0 {
 		k.master.conn.Send(&link.ReloadFailed{Reason: "we are stopping"})
 		return
 	}
@@ -185,7 +186,7 @@ func (k *keeper) heirGreets(g *link.Greet) {
 		k.abandonReload("cannot make a stream between the masters: " + err.Error())
 		return
 	}
-	h.phase, h.stream, h.software = heirWaits, to, g.Software
+	h.phase, h.stream, h.software, h.pongs = heirWaits, to, g.Software, g.Pongs
 	h.by = k.sys.now() + patience
 	k.master.conn.Send(&link.Quiesce{}, from)
 }
@@ -225,13 +226,11 @@ func (k *keeper) promote() {
 		m.conn.Close() // which ends it
 	}
 	k.dismiss(m.pid, patience)
-	if m.binary != nil {
-		m.binary.Close()
-	}
 	now := k.sys.now()
+	k.keepWorked()
 	*m = master{
-		pid: h.pid, conn: h.conn, binary: h.binary, startedAt: now,
-		greeted: true, count: m.count + 1, everLive: true,
+		pid: h.pid, conn: h.conn, binary: h.binary, software: h.software, reloadedAt: now, startedAt: now,
+		greeted: true, pongs: h.pongs, count: m.count + 1, everLive: true,
 	}
 	k.nowKnows(h.told)
 	k.log.Info("a new master takes over", "pid", m.pid, "version", h.software, "binary", k.binary)

@@ -256,7 +256,7 @@ func TestReloadFailsAndTheOldGoesOn(t *testing.T) {
 			if len(k.former) > 0 {
 				t.Errorf("masters %v are left over", k.former)
 			}
-			if k.stopAt == 0 {
+			if k.stop.at == 0 {
 				k.beginReload() // another try is possible
 			}
 		})

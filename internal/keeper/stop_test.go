@@ -3,6 +3,8 @@
 package keeper
 
 import (
+	"fmt"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -87,7 +89,7 @@ func TestAStopThatAMasterDealsWithStartsNoTimer(t *testing.T) {
 	k.live()
 	k.caughtSignal(syscall.SIGINT)
 	k.told()
-	k.send(&link.Save{Data: []byte(`{}`), Signals: map[int]int{2: 1}})
+	k.send(&link.Save{Data: []byte(`{}`), Signals: map[int]int{2: 1}, Last: true})
 	k.sys.clock += time.Hour
 	if at, ok := k.nextDeadline(); ok {
 		t.Errorf("a timer runs until %v", at)
@@ -116,7 +118,7 @@ func TestStopThatWasDealtWithEndsAlsoWithoutAMaster(t *testing.T) {
 	k.spawnWorker()
 	k.caughtSignal(syscall.SIGINT)
 	k.told()
-	k.send(&link.Save{Data: []byte(`{}`), Signals: map[int]int{2: 1}})
+	k.send(&link.Save{Data: []byte(`{}`), Signals: map[int]int{2: 1}, Last: true})
 	k.sys.clock += time.Hour
 	k.masterDies()
 	died := k.sys.clock
@@ -169,5 +171,150 @@ func TestNoSpawnAfterTheLast(t *testing.T) {
 	}
 	if c := k.table.bySerial[1]; c == nil || c.Failed == nil || syscall.Errno(c.Failed.Errno) != syscall.ECANCELED {
 		t.Errorf("the order is not answered as given up: %+v", c)
+	}
+}
+
+// replaceHung takes the keeper on by patience, sees that it kills the master for
+// hanging, and lets another one go live, which does as little.
+func (k *testKeeper) replaceHung() {
+	k.t.Helper()
+	k.sys.did = nil
+	pid := k.master.pid
+	k.sys.clock += patience
+	k.deadlines()
+	wantDid(k.t, k, fmt.Sprintf("kill pid %d 9", pid))
+	k.masterDies()
+	if k.alone != nil {
+		k.t.Fatal("the keeper stops alone before another master had its time")
+	}
+	k.sys.clock = k.master.restartAt
+	k.runMaster()
+	k.send(&link.Greet{Pongs: true}, &link.Live{})
+	k.told()
+}
+
+// A master that goes live and then does nothing must not keep the keeper from
+// stopping, nor may the next ones.
+func TestMastersThatGoLiveAndDoNothingCannotStopAStop(t *testing.T) {
+	for name, signals := range map[string][]syscall.Signal{
+		"TERM":      {syscall.SIGTERM},
+		"QUIT":      {syscall.SIGQUIT},
+		"USR2":      {syscall.SIGUSR2},
+		"three INT": {syscall.SIGINT, syscall.SIGINT, syscall.SIGINT},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newTestKeeper(t)
+			k.live()
+			_, pid := k.spawnWorker()
+			k.sys.clock += time.Hour
+			for _, sig := range signals {
+				k.caughtSignal(sig)
+			}
+			caught := k.sys.clock
+			k.replaceHung()
+			for k.alone == nil {
+				at, ok := k.nextDeadline()
+				if !ok || at > caught+2*patience {
+					t.Fatalf("the next deadline is at %v, %v; want the keeper to stop alone within %v of the signal at %v", at, ok, 2*patience, caught)
+				}
+				k.sys.clock = at
+				k.deadlines()
+			}
+			k.masterDies()
+			k.sys.clock = k.alone.killAt
+			k.deadlines()
+			if !slices.Contains(k.sys.did, fmt.Sprintf("kill group %d 9", pid)) {
+				t.Errorf("it did %v, want the worker killed", k.sys.did)
+			}
+			k.sys.end(pid, 0)
+			k.reap()
+			if _, _, over := k.over(); !over {
+				t.Error("it does not end")
+			}
+		})
+	}
+}
+
+// A master may even take note of every signal and forget it, and do nothing.
+func TestMastersThatForgetAStopCannotStopIt(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT} {
+		k := newTestKeeper(t)
+		k.live()
+		k.spawnWorker()
+		k.caughtSignal(sig)
+		k.told()
+		k.send(&link.Forget{Signal: int(sig), Count: 1})
+		k.replaceHung()
+		at := k.aloneAt()
+		if want := time.Second + 2*patience; at != want {
+			t.Errorf("%v: the keeper stops alone at %v, want %v", sig, at, want)
+		}
+	}
+}
+
+func TestAMasterThatHangsAfterItHasSentTheSignalsIsFound(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.send(&link.Greet{Pongs: true})
+	serial, _ := k.spawnWorker()
+	k.caughtSignal(syscall.SIGTERM)
+	k.told()
+	deals := []link.Message{
+		&link.Save{Data: []byte(`{}`), Signals: map[int]int{15: 1}, Last: true},
+		&link.Signal{Number: 1, Serial: serial, Signal: 15, Group: true, Level: link.LevelTerm},
+	}
+	k.send(deals...)
+	k.told()
+	for pause := patience; pause < time.Hour; pause *= 2 {
+		if at, _ := k.nextDeadline(); at != k.sys.clock+pause {
+			t.Fatalf("the next deadline is in %v, want %v", at-k.sys.clock, pause)
+		}
+		k.sys.clock += pause
+		k.deadlines()
+		wantTold(t, k, `Ping {}`)
+		k.send(&link.Pong{})
+	}
+	k.sys.clock, _ = k.nextDeadline()
+	k.deadlines()
+	wantTold(t, k, `Ping {}`)
+	k.replaceHung() // no answer
+	if at := k.aloneAt(); at != k.sys.clock+patience {
+		t.Errorf("the keeper stops alone in %v, want %v", at-k.sys.clock, patience)
+	}
+}
+
+// Both were stopped for a while: the master has its time once more.
+func TestNoMasterIsTakenForHungThatWasFrozenWithUs(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.spawnWorker()
+	k.caughtSignal(syscall.SIGINT)
+	k.sys.did = nil
+	k.sys.clock += time.Hour
+	k.deadlines()
+	wantDid(t, k)
+	if at, _ := k.nextDeadline(); at != k.sys.clock+patience {
+		t.Errorf("the next deadline is in %v, want %v", at-k.sys.clock, patience)
+	}
+	k.replaceHung()
+}
+
+func TestTheEndComesThoughAWorkerCannotBeKilled(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.spawnWorker()
+	k.caughtSignal(syscall.SIGTERM)
+	k.sys.clock += provenAfter
+	k.masterDies()
+	for !func() bool { _, _, over := k.over(); return over }() {
+		at, ok := k.nextDeadline()
+		if !ok {
+			t.Fatal("it waits for ever")
+		}
+		k.sys.clock = at
+		if k.master.restartAt == at {
+			k.master.restartAt = 0 // no other can be had
+		}
+		k.deadlines()
 	}
 }

@@ -24,6 +24,7 @@ const (
 	kindLookFailed   kind = 14
 	kindChannel      kind = 15
 	kindProbed       kind = 16
+	kindPing         kind = 17
 	kindLive         kind = 32
 	kindSpawn        kind = 33
 	kindSignal       kind = 34
@@ -37,6 +38,7 @@ const (
 	kindLook         kind = 42
 	kindSettings     kind = 43
 	kindProbe        kind = 44
+	kindPong         kind = 45
 	kindClient       kind = 64
 	kindLuggage      kind = 65
 	kindHanded       kind = 66
@@ -61,6 +63,8 @@ func (*Looked) kind() kind       { return kindLooked }
 func (*LookFailed) kind() kind   { return kindLookFailed }
 func (*Channel) kind() kind      { return kindChannel }
 func (*Probed) kind() kind       { return kindProbed }
+func (*Ping) kind() kind         { return kindPing }
+func (*Pong) kind() kind         { return kindPong }
 func (*Probe) kind() kind        { return kindProbe }
 func (*Live) kind() kind         { return kindLive }
 func (*Spawn) kind() kind        { return kindSpawn }
@@ -98,6 +102,8 @@ var makers = map[kind]func() Message{
 	kindLookFailed:   func() Message { return new(LookFailed) },
 	kindChannel:      func() Message { return new(Channel) },
 	kindProbed:       func() Message { return new(Probed) },
+	kindPing:         func() Message { return new(Ping) },
+	kindPong:         func() Message { return new(Pong) },
 	kindProbe:        func() Message { return new(Probe) },
 	kindLive:         func() Message { return new(Live) },
 	kindSpawn:        func() Message { return new(Spawn) },

@@ -50,6 +50,7 @@ type Hello struct {
 	Reload     bool            `json:"reload"`             // the master before this one lives and has handed over
 	Settings   json.RawMessage `json:"settings,omitempty"` // changed while running, as last told; nil: none
 	Launches   []Launch        `json:"launches"`           // by generation
+	GaveUp     string          `json:"gave_up,omitempty"`  // not "": the binary of the last reload was given up for this one, and why
 }
 
 // Launch is what the workers of one generation are started from. Its arguments are
@@ -170,11 +171,18 @@ type Greet struct {
 	Oldest   int    `json:"oldest"`
 	Version  int    `json:"version"`
 	Software string `json:"software"`
+	Pongs    bool   `json:"pongs,omitempty"` // it answers Ping
 }
 
 // Live says that the master is ready to take over. What it said before counts
 // from now on.
 type Live struct{}
+
+// Ping asks a master that is to stop everything for a sign of life.
+type Ping struct{}
+
+// Pong answers Ping.
+type Pong struct{}
 
 // Lead answers Live: from here on the master deals with clients.
 type Lead struct{}

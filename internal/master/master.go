@@ -59,7 +59,7 @@ func Run(linkFile *os.File, newLog func(*config.Config) Log) error {
 		return fmt.Errorf("cannot use the link to the keeper: %w", err)
 	}
 	defer conn.Close()
-	conn.Send(&link.Greet{Oldest: link.Oldest, Version: link.Version, Software: version.Version})
+	conn.Send(&link.Greet{Oldest: link.Oldest, Version: link.Version, Software: version.Version, Pongs: true})
 	open, err := takeOpening(conn)
 	if err != nil {
 		return err

@@ -46,6 +46,8 @@ func (l *loop) news(in link.Received) {
 		l.exited(m)
 	case *link.Signalled:
 		l.step(l.caughtSignal(m.Signal, m.Count)...)
+	case *link.Ping:
+		l.link.Send(&link.Pong{})
 	case *link.Probed:
 		l.probed(m)
 	case *link.Done:

@@ -39,7 +39,7 @@ func (l *loop) statusData() *wire.Status {
 		AckMode: l.cfg.AckMode(), Sockets: []wire.Socket{}, Workers: []wire.Worker{},
 		Missing: l.pool.Missing(), FailedStarts: st.Failures.Count,
 		LastFailure: st.LastFailure.Text, Stopping: l.stopping(),
-		KeeperVersion: l.hello.Software, Generations: l.generations(),
+		KeeperVersion: l.hello.Software, ReloadUndone: l.hello.GaveUp, Generations: l.generations(),
 		Upgrade: wire.UpgradeStatus{
 			State: st.Upgrade.Phase.String(), Generation: st.Upgrade.Generation,
 			Ready: l.pool.ReadyOf(st.Upgrade.Generation), Number: st.Number, Reason: st.Upgrade.Reason,
@@ -108,6 +108,9 @@ func statusText(s *wire.Status) string {
 		if s.Upgrade.Reason != "" {
 			fmt.Fprintf(&b, " (%s)", s.Upgrade.Reason)
 		}
+	}
+	if s.ReloadUndone != "" {
+		fmt.Fprintf(&b, "\nreload: %s", s.ReloadUndone)
 	}
 	for _, g := range s.Generations {
 		fmt.Fprintf(&b, "\ngeneration %d: started from %s in %s, as found %s", g.Generation, g.Program, g.Directory, g.LookedAt.Format(time.RFC3339))

@@ -166,6 +166,7 @@ type Status struct {
 	MasterPID      int           `json:"master_pid"`     // the process that answers
 	Version        string        `json:"version"`        // of the master
 	KeeperVersion  string        `json:"keeper_version"` // only a restart changes it
+	ReloadUndone   string        `json:"reload_undone"`  // not "": the binary of the last reload was given up, and why
 	Program        []string      `json:"program"`
 	StartedAt      time.Time     `json:"started_at"`
 	Generation     int           `json:"generation"`      // the newest
