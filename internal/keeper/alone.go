@@ -54,16 +54,13 @@ func (k *keeper) aloneDue(due func(time.Duration) bool) {
 		for pid := range k.table.byPID {
 			k.log.Error("a worker was killed and has not ended; it is left behind", "pid", pid)
 		}
-		for pid := range k.table.steps {
-			k.log.Error("a worker hangs before its program; it is left behind", "pid", pid)
-		}
 		k.endAlone()
 	}
 }
 
 // aloneProgress ends a stop without a master when no worker is left.
 func (k *keeper) aloneProgress() {
-	if k.alone == nil || k.ending != nil || len(k.table.byPID)+len(k.table.steps) > 0 || k.spawner.busy() {
+	if k.alone == nil || k.ending != nil || len(k.table.byPID)+k.stepping() > 0 || k.spawner.busy() {
 		return
 	}
 	k.endAlone()

@@ -39,16 +39,16 @@ func (c *child) endedAt() time.Duration {
 // table is the truth about which workers exist.
 type table struct {
 	bySerial map[uint64]*child
-	byPID    map[int]*child // running ones
-	steps    map[int]*child // those that have not reached their program, by their pids
-	news     []*child       // with something to tell, each at most once
-	ends     []*child       // ended and not forgotten, oldest first
-	of       map[int]int    // how many of each generation are not forgotten
-	next     uint64         // serial of the next child
+	byPID    map[int]*child    // running ones
+	steps    map[int]*onTheWay // what has not reached its program, by their pids
+	news     []*child          // with something to tell, each at most once
+	ends     []*child          // ended and not forgotten, oldest first
+	of       map[int]int       // how many of each generation are not forgotten
+	next     uint64            // serial of the next child
 }
 
 func newTable() table {
-	return table{bySerial: map[uint64]*child{}, byPID: map[int]*child{}, steps: map[int]*child{}, of: map[int]int{}, next: 1}
+	return table{bySerial: map[uint64]*child{}, byPID: map[int]*child{}, steps: map[int]*onTheWay{}, of: map[int]int{}, next: 1}
 }
 
 func (t *table) add(c *child) {

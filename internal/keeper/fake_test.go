@@ -35,6 +35,8 @@ type fakeSystem struct {
 func (f *fakeSystem) now() time.Duration         { return f.clock }
 func (f *fakeSystem) start(process) (int, error) { return 0, errors.New("the test answers") }
 
+func (f *fakeSystem) open(string) (*os.File, error) { return os.Open(os.DevNull) }
+
 func (f *fakeSystem) kill(pid int, sig syscall.Signal, group bool) error {
 	who := "pid"
 	if group {
@@ -84,8 +86,8 @@ func newTestKeeper(t *testing.T) *testKeeper {
 		cfg: cfg, sys: sys, log: slog.New(slog.NewTextHandler(io.Discard, nil)), setLevel: func(slog.Level) {},
 		table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
 		spawner: spawner{jobs: make(chan job), answers: make(chan answer)},
-		steps:   make(chan stepped),
-		former:  map[int]time.Duration{}, binary: "/usr/bin/einhyrningsins",
+		steps:   make(chan stepped), opened: make(chan opened),
+		former: map[int]time.Duration{}, binary: "/usr/bin/einhyrningsins",
 		contract: childenv.Contract{Dialects: childenv.Dialects{Einhorn: true}},
 		looks: looks{
 			launches: map[int]*launch.Launch{1: {Launch: link.Launch{Generation: 1, Program: "/p"}, Place: &launch.Place{}}},

@@ -60,8 +60,10 @@ type keeper struct {
 	table    table
 	spawner  spawner
 	steps    chan stepped
+	opened   chan opened
 	master   master
 	heir     *heir                 // the next master, during a reload
+	opening  bool                  // a binary is being opened for one
 	former   map[int]time.Duration // masters that were replaced and have not ended: pid → when to kill them
 	binary   string                // where our binary is on disk
 	worked   worked                // the binary before the present one, if that was taken by a reload
@@ -121,6 +123,8 @@ func (k *keeper) run() (int, string) {
 		case a := <-k.spawner.answers:
 			k.answered(a)
 			k.reap()
+		case o := <-k.opened:
+			k.heirOpened(o)
 		case s := <-k.steps:
 			k.stepEnded(s)
 			k.reap()
@@ -175,6 +179,7 @@ func (k *keeper) nextDeadline() (time.Duration, bool) {
 		earlier(k.looks.now.By)
 	}
 	earlier(k.reniceBy())
+	earlier(k.stepsBy())
 	if k.heir != nil {
 		earlier(k.heir.by)
 	}
@@ -204,6 +209,9 @@ func (k *keeper) deadlines() {
 	now := k.sys.now()
 	due := func(t time.Duration) bool { return t > 0 && t <= now }
 	k.killRenicing()
+	if due(k.stepsBy()) {
+		k.leaveSteps(due)
+	}
 	for pid, at := range k.former {
 		if due(at) {
 			k.former[pid] = never // it has to be reaped only

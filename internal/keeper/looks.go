@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
@@ -59,19 +58,19 @@ func (k *keeper) orderLook(m *link.Look) {
 		return
 	}
 	s.now, s.killed = l, false
-	k.spawner.want(job{look: l, process: process{
+	k.spawner.want(job{look: l, process: stepsTo(process{
 		path:  k.binary,
 		argv:  []string{link.LookName, link.LookFlag, lookFD, k.binary},
 		env:   os.Environ(),
 		files: append([]uintptr{k.devNull.Fd(), 1}, l.Files()...),
-	}})
+	})})
 }
 
 // lookStarted takes what became of the job. The look may have been given up
 // meanwhile; then reap finds its process among the unknown ones.
 func (k *keeper) lookStarted(a answer) {
 	if a.err != nil {
-		a.err = fmt.Errorf("%s: %w", k.binary, claim.RootCause(a.err))
+		a.err = fmt.Errorf("%s: %w", k.binary, execError(a.err))
 	}
 	a.job.look.Started(a.pid, a.err)
 	if a.job.look == k.looks.now {
@@ -140,6 +139,7 @@ func (k *keeper) dropLook() {
 		k.killLook()
 		k.looks.now = nil
 		l.Close(k.spawner.cancel(l))
+		k.killStepOf(func(j job) bool { return j.look == l })
 	}
 }
 

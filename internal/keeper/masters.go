@@ -89,14 +89,7 @@ func (k *keeper) startMaster() {
 	}
 	k.watchLink(ours)
 	m.conn, m.theirs, m.starting = ours, theirs, true
-	path := platform.OwnProgram
-	switch {
-	case m.binary != nil:
-		path = platform.HeldPath(m.binary, k.binary)
-	case path == "":
-		path, _ = os.Executable()
-	}
-	k.spawner.wantFirst(job{process: k.masterProcess(path, theirs)})
+	k.spawner.wantFirst(job{process: k.masterProcess(m.binary, theirs)})
 }
 
 // watchLink has the log say when the system refuses what masters are told. It
@@ -112,15 +105,23 @@ func (k *keeper) watchLink(conn *link.Conn) {
 	})
 }
 
-// masterProcess is a master that is started from path.
-func (k *keeper) masterProcess(path string, theirs *os.File) process {
-	return process{
-		path:    path,
+// masterProcess is a master that is started from a binary; nil: our own.
+func (k *keeper) masterProcess(binary, theirs *os.File) process {
+	p := process{
+		path:    platform.OwnProgram,
 		argv:    k.masterArgs(),
 		env:     os.Environ(),
 		files:   []uintptr{k.devNull.Fd(), 1, 2, theirs.Fd()},
 		blocked: handled,
 	}
+	switch {
+	case binary != nil:
+		p.path, p.held = k.binary, binary
+		return stepsTo(p)
+	case p.path == "":
+		p.path, _ = os.Executable()
+	}
+	return p
 }
 
 // masterArgs are the command line of a master, for ps.
@@ -138,7 +139,7 @@ func (k *keeper) masterStarted(a answer) {
 	if a.err != nil {
 		m.conn.Close()
 		m.conn = nil
-		k.cannotStartMaster(fmt.Errorf("cannot start a master from %s: %w", a.job.process.path, a.err))
+		k.cannotStartMaster(fmt.Errorf("cannot start a master from %s: %w", a.job.process.path, execError(a.err)))
 		return
 	}
 	m.pid, m.startedAt = a.pid, a.at

@@ -88,7 +88,7 @@ func (k *keeper) niceWorker(c *child) {
 	case n.Worker == nil:
 	case n.Renice != "":
 		script := platform.Renice(n.Renice, *n.Worker, strconv.Itoa(c.PID))
-		k.spawner.wantFirst(job{renice: c, process: k.renicer(script)})
+		k.spawner.wantFirst(job{renice: c, process: stepsTo(k.renicer(script))})
 	case !platform.ThreadsAreNice:
 		if err := platform.NiceGroup(c.PID, *n.Worker); err != nil {
 			k.log.Warn("cannot set the niceness of a worker", "pid", c.PID, "nice", *n.Worker, "error", err)

@@ -115,9 +115,20 @@ func (k *keeper) spawnFailure(serial uint64, err error) *link.SpawnFailed {
 	return f
 }
 
-// answered takes what became of a job.
+// answered takes what became of a job, or with a process that has not reached its
+// program what has become of it so far.
 func (k *keeper) answered(a answer) {
 	k.spawner.inFlight--
+	if a.report != nil {
+		k.stepBegun(a)
+	} else {
+		k.jobDone(a)
+	}
+	k.aloneProgress() // it may have waited for just this answer
+}
+
+// jobDone takes what became of a job.
+func (k *keeper) jobDone(a answer) {
 	switch {
 	case a.job.renew != nil:
 		k.renewed(a)
@@ -133,9 +144,10 @@ func (k *keeper) answered(a answer) {
 		c := k.table.bySerial[a.job.serial]
 		k.table.failed(c, k.spawnFailure(c.Serial, a.err))
 	default:
-		k.workerStarted(a)
+		c := k.table.bySerial[a.job.serial]
+		c.channels = a.channels
+		k.begins(c, a.pid, a.at)
 	}
-	k.aloneProgress() // it may have waited for just this answer
 }
 
 // stopSpawning is for good: what was ordered and not begun is answered as

@@ -25,7 +25,7 @@ func (k *keeper) orderProbe(m *link.Probe) {
 	p := process{path: k.probe.Path, argv: k.probe.For(c.PID, c.Index, c.Generation), env: os.Environ()}
 	words, _ := launch.Hear(k.log.With("worker", c.PID), "the probe said", launch.FewLines)
 	p.files = []uintptr{k.devNull.Fd(), k.devNull.Fd(), words.Stderr()}
-	k.spawner.want(job{renice: c, probe: true, process: p, words: words})
+	k.spawner.want(job{renice: c, probe: true, process: stepsTo(p), words: words})
 }
 
 // probed keeps what came of it, if it was one, for the master.

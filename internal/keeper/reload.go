@@ -32,6 +32,7 @@ type heir struct {
 	conn     *link.Conn // nil when its end was read
 	linkErr  error      // why it ended; nil: as when the other end is gone
 	theirs   *os.File   // its end of the link, until it was started
+	ordered  bool       // the spawner has the job
 	stream   int        // its end of the stream on which the old one hands over, until its hello; or -1
 	binary   *os.File   // what it was started from
 	by       time.Duration
@@ -81,6 +82,10 @@ func (k *keeper) startHeir() {
 		k.master.conn.Send(&link.ReloadFailed{Reason: "we are stopping"})
 		return
 	}
+	if k.opening {
+		k.master.conn.Send(&link.ReloadFailed{Reason: k.binary + " is still being opened for an earlier reload; is it on a file system that hangs?"})
+		return
+	}
 	ours, theirs, err := link.Pair()
 	if err != nil {
 		k.master.conn.Send(&link.ReloadFailed{Reason: "cannot make the link to a new master: " + err.Error()})
@@ -88,8 +93,36 @@ func (k *keeper) startHeir() {
 	}
 	k.watchLink(ours)
 	h := &heir{conn: ours, theirs: theirs, stream: -1, by: k.sys.now() + patience}
-	k.heir = h
-	k.spawner.wantFirst(job{heir: h, process: k.masterProcess(k.binary, theirs)})
+	k.heir, k.opening = h, true
+	go func() {
+		f, err := k.sys.open(k.binary)
+		k.opened <- opened{h, f, err}
+	}()
+}
+
+// opened is the binary of an heir, or why it cannot be had.
+type opened struct {
+	heir   *heir
+	binary *os.File
+	err    error
+}
+
+// heirOpened starts the new master from the binary, which is held open so that the
+// very same can be started again when the disk holds another.
+func (k *keeper) heirOpened(o opened) {
+	h := o.heir
+	k.opening = false
+	switch {
+	case h != k.heir: // it was given up meanwhile
+		if o.err == nil {
+			o.binary.Close()
+		}
+	case o.err != nil:
+		k.abandonReload(fmt.Sprintf("cannot start %s: %v", k.binary, claim.RootCause(o.err)))
+	default:
+		h.binary, h.ordered = o.binary, true
+		k.spawner.wantFirst(job{heir: h, process: k.masterProcess(h.binary, h.theirs)})
+	}
 }
 
 func (k *keeper) heirStarted(a answer) {
@@ -97,16 +130,15 @@ func (k *keeper) heirStarted(a answer) {
 	h.theirs.Close()
 	if h != k.heir { // it was given up meanwhile
 		if a.err == nil {
-			a.binary.Close()
 			k.dismiss(a.pid, 0)
 		}
 		return
 	}
 	if a.err != nil {
-		k.abandonReload(fmt.Sprintf("cannot start %s: %v", k.binary, claim.RootCause(a.err)))
+		k.abandonReload(fmt.Sprintf("cannot start %s: %v", k.binary, execError(a.err)))
 		return
 	}
-	h.pid, h.binary = a.pid, a.binary
+	h.pid = a.pid
 }
 
 // dismiss lets a master end, and kills it if it has not after a while.
@@ -251,9 +283,10 @@ func (k *keeper) abandonReload(reason string) {
 	}
 	k.heir = nil
 	k.log.Error("cannot reload; the old master stays", "reason", reason)
-	if k.spawner.dropHeir(h) {
+	if !h.ordered || k.spawner.dropHeir(h) {
 		h.theirs.Close() // otherwise the spawner may be using it
 	}
+	k.killStepOf(func(j job) bool { return j.heir == h })
 	k.dismiss(h.pid, 0)
 	if h.conn != nil {
 		h.conn.Close()

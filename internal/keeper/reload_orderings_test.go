@@ -44,6 +44,7 @@ func TestNewMasterIsNotHeardBeforeItsProcessIsKnown(t *testing.T) {
 	k := newTestKeeper(t)
 	k.live()
 	k.send(&link.Reload{})
+	k.openHeir()
 	h := k.newHeir()
 	j, pid := k.begin() // it runs, and the answer is slow to come
 	h.conn.Send(greet)
@@ -54,7 +55,7 @@ func TestNewMasterIsNotHeardBeforeItsProcessIsKnown(t *testing.T) {
 		t.Fatal("it is heard before its process is known, and would be taken for one that was given up")
 	}
 	k.catchUp()
-	k.finishHeirJob(j, pid)
+	k.finishJob(j, pid, nil)
 	h.pid = pid
 	in := <-k.heir.in()
 	k.heirSays(in, true)
@@ -100,15 +101,18 @@ func TestNoMasterIsLeftBehind(t *testing.T) {
 	wantDid(t, k, fmt.Sprintf("kill pid %d 9", old))
 }
 
-// What lies where the binary was may be anything; opening it must not block the
-// thread that starts workers.
+// What lies where the binary was may be anything: opening it must not block.
 func TestBinaryIsAFIFO(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")
 	if err := unix.Mkfifo(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := startHeld(realSystem{}, process{path: path, argv: []string{"p"}})
-	if err == nil {
+	f, err := realSystem{}.open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := (realSystem{}).start(process{held: f, argv: []string{"p"}}); err == nil {
 		t.Error("a FIFO was executed")
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/link"
-	"einhyrningsins/internal/platform"
 )
 
 // testHeir is the new master of a reload, in the hands of a test.
@@ -27,11 +26,17 @@ type testHeir struct {
 func (k *testKeeper) beginReload() *testHeir {
 	k.t.Helper()
 	k.send(&link.Reload{})
+	k.openHeir()
 	h := k.newHeir()
-	j, pid := k.begin()
-	k.finishHeirJob(j, pid)
+	pid := k.answerJob(nil)
 	h.pid = pid
 	return h
+}
+
+// openHeir lets the binary of the new master be opened.
+func (k *testKeeper) openHeir() {
+	k.t.Helper()
+	k.heirOpened(<-k.opened)
 }
 
 func (k *testKeeper) newHeir() *testHeir {
@@ -46,16 +51,6 @@ func (k *testKeeper) newHeir() *testHeir {
 	}
 	k.t.Cleanup(conn.Close)
 	return &testHeir{k: k, conn: conn}
-}
-
-func (k *testKeeper) finishHeirJob(j job, pid int) {
-	k.t.Helper()
-	binary, err := os.Open(os.DevNull)
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	k.answered(answer{job: j, pid: pid, at: k.sys.clock, binary: binary})
-	k.reap()
 }
 
 // says lets the new master say something, and the keeper hear it.
@@ -183,7 +178,13 @@ var reloadFailures = []struct {
 }{
 	{"the binary cannot be started", "cannot start /usr/bin/einhyrningsins: no such file", func(k *testKeeper) {
 		k.send(&link.Reload{})
+		k.openHeir()
 		k.answerJob(syscall.ENOENT)
+	}},
+	{"the binary cannot be opened", "did not say within 5s which version", func(k *testKeeper) {
+		k.send(&link.Reload{})
+		defer k.openHeir()
+		k.late()
 	}},
 	{"it ends at once", "did not live: exit status 3", func(k *testKeeper) {
 		h := k.beginReload()
@@ -343,8 +344,8 @@ func TestAfterACrashTheBinaryOfTheDeadIsStarted(t *testing.T) {
 	k.masterDies()
 	k.deadlines()
 	_, j := k.spawner.next()
-	if want := platform.HeldPath(held, k.binary); j.process.path != want {
-		t.Errorf("the next master is started from %s, want %s", j.process.path, want)
+	if j.process.held != held {
+		t.Errorf("the next master is started from %v, want %v", j.process.held, held)
 	}
 }
 
@@ -352,12 +353,13 @@ func TestSpawnOfAGivenUpHeirIsEnded(t *testing.T) {
 	k := newTestKeeper(t)
 	k.live()
 	k.send(&link.Reload{})
+	k.openHeir()
 	j, pid := k.begin() // the exec hangs
 	k.sys.clock += patience
 	k.deadlines()
 	k.wantFailure("did not say")
 	k.sys.did = nil
-	k.finishHeirJob(j, pid)
+	k.finishJob(j, pid, nil)
 	wantDid(t, k, "kill pid 102 9")
 	if k.former[pid] == 0 {
 		t.Error("nobody waits for its end")

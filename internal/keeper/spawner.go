@@ -3,7 +3,6 @@
 package keeper
 
 import (
-	"os"
 	"runtime"
 	"slices"
 	"time"
@@ -27,7 +26,7 @@ type job struct {
 	renice   *child        // the worker that the process is to give its niceness
 	probe    bool          // that process is a probe of the worker, and does not
 	words    *launch.Words // that it says
-	heir     *heir         // to start from the binary at process.path, which is to be held open
+	heir     *heir         // the master that it is to be
 }
 
 // answer is what became of a job.
@@ -41,7 +40,6 @@ type answer struct {
 
 	bound    claim.Bound  // of a job to renew
 	channels channel.List // our ends of the worker's
-	binary   *os.File     // of an heir
 }
 
 // spawner is the loop's side of the one thread that forks. Where workers have a
@@ -49,6 +47,7 @@ type answer struct {
 // on both at a time.
 type spawner struct {
 	queue    []job
+	at       int // in queue, of the job that next has returned
 	inFlight int // handed over and not answered: 0 or 1
 	steps    int // workers that have not reached their program
 	jobs     chan job
@@ -84,8 +83,6 @@ func (s spawner) serve(sys system, jobs <-chan job) {
 		switch {
 		case j.renew != nil:
 			a.bound, a.err = j.renew.Rebind()
-		case j.heir != nil:
-			a.pid, a.binary, a.err = startHeld(sys, j.process)
 		default:
 			start(sys, &a)
 		}
@@ -113,22 +110,6 @@ func start(sys system, a *answer) {
 		ours.Close()
 		a.channels = nil
 	}
-}
-
-// startHeld starts a process from a binary that it holds open, so that the very
-// same can be started again when the disk holds another.
-func startHeld(sys system, p process) (int, *os.File, error) {
-	binary, err := platform.OpenBinary(p.path)
-	if err != nil {
-		return 0, nil, err
-	}
-	p.path = platform.HeldPath(binary, p.path)
-	pid, err := sys.start(p)
-	if err != nil {
-		binary.Close()
-		return 0, nil, err
-	}
-	return pid, binary, nil
 }
 
 // dropHeir takes the job of an heir from the queue; false when it was begun.
@@ -165,20 +146,23 @@ func (s *spawner) cancel(l *launch.Looking) bool {
 	return len(s.queue) < before
 }
 
-// next returns the channel that takes the next job; nil when there is none to
-// hand over now.
+// next returns the channel that takes the next job, and which that is; nil when
+// there is none to hand over now. Nobody waits behind a worker that has to wait.
 func (s *spawner) next() (chan<- job, job) {
-	if len(s.queue) == 0 || s.inFlight > 0 || s.queue[0].serial != 0 && s.steps >= maxSteps {
+	i := slices.IndexFunc(s.queue, func(j job) bool { return j.serial == 0 || s.steps < maxSteps })
+	if i < 0 || s.inFlight > 0 {
 		return nil, job{}
 	}
-	if j := s.queue[0]; j.serial == 0 || s.workers == nil {
-		return s.jobs, j
+	s.at = i
+	if s.queue[i].serial == 0 || s.workers == nil {
+		return s.jobs, s.queue[i]
 	}
-	return s.workers, s.queue[0]
+	return s.workers, s.queue[i]
 }
 
+// handedOver takes the job from the queue that next has returned.
 func (s *spawner) handedOver() {
-	s.queue = s.queue[1:]
+	s.queue = slices.Delete(s.queue, s.at, s.at+1)
 	s.inFlight++
 }
 

@@ -85,7 +85,7 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 	k := &keeper{
 		cfg: cfg, sys: realSystem{}, log: log.Logger(), setLevel: log.SetLevel,
 		started: time.Now(), table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
-		steps: make(chan stepped), former: map[int]time.Duration{}, binary: config.BinaryPath(os.Args[0], os.Environ()),
+		steps: make(chan stepped), opened: make(chan opened), former: map[int]time.Duration{}, binary: config.BinaryPath(os.Args[0], os.Environ()),
 		events: eventsIn{
 			child: make(chan os.Signal, 1), stop: make(chan os.Signal, 16),
 			other: make(chan os.Signal, 16), ignored: ignored,
@@ -104,7 +104,7 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 	k.dropLook()
 	k.killProbes(nil)
 	k.dropFormer()
-	k.killSteps()
+	k.killAllSteps()
 	bind.CloseAll(k.sockets)
 	k.control.Close()
 	if cfg.PidFile != "" {

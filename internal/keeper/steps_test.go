@@ -5,6 +5,7 @@
 package keeper
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -15,28 +16,33 @@ import (
 	"einhyrningsins/internal/step"
 )
 
-// onTheWay is a worker whose process exists and has not reached its program.
-type onTheWay struct {
+// testStep is a process that exists and has not reached its program.
+type testStep struct {
 	k   *testKeeper
 	pid int
 	to  *step.Process
 }
 
-func (k *testKeeper) beginStep() onTheWay {
+func (k *testKeeper) beginStep() testStep {
 	k.t.Helper()
 	k.send(&link.Spawn{Serial: k.table.next, Generation: 1, Index: 0})
+	return k.stepOfNextJob()
+}
+
+func (k *testKeeper) stepOfNextJob() testStep {
+	k.t.Helper()
 	j, pid := k.begin()
-	to, err := step.Take(step.Orders{}, &launch.Place{}, nil, nil, nil)
+	to, err := step.Take(step.Orders{}, step.Target{Place: &launch.Place{}}, nil, nil, nil)
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	k.answered(answer{job: j, pid: pid, report: to.Report})
 	k.reap()
-	return onTheWay{k, pid, to}
+	return testStep{k, pid, to}
 }
 
 // says lets the process say something on its pipe and close it.
-func (w onTheWay) says(text string) {
+func (w testStep) says(text string) {
 	w.k.t.Helper()
 	if _, err := unix.Write(int(w.to.Files[len(w.to.Files)-1]), []byte(text)); err != nil {
 		w.k.t.Fatal(err)
@@ -141,5 +147,77 @@ func TestStepsThatHangLeaveRoomForMasters(t *testing.T) {
 	k.runMaster()
 	if k.master.conn == nil {
 		t.Error("no master runs")
+	}
+}
+
+// A file system that hangs must not hold up a stop: not even KILL ends what waits
+// for it.
+func TestAStopDoesNotWaitForAStepThatCannotEnd(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	w := k.beginStep()
+	if at, ok := k.nextDeadline(); ok {
+		t.Errorf("a timer runs until %v", at)
+	}
+	k.send(&link.Save{Data: []byte(`{}`), Last: true})
+	for range 2 {
+		if at, _ := k.nextDeadline(); at != k.sys.clock+patience {
+			t.Fatalf("the stop waits until %v, want %v", at, k.sys.clock+patience)
+		}
+	}
+	k.sys.clock += patience
+	k.deadlines()
+	wantDid(t, k, "kill group 102 9")
+	wantTold(t, k, `SpawnFailed {"serial":1,"errno":110,"path":"/p","doing":"","shortage":false,"at":6000000000}`)
+	k.send(&link.Forget{Serial: 1})
+	if at, ok := k.nextDeadline(); ok {
+		t.Errorf("a timer runs until %v", at)
+	}
+	k.sys.did = nil
+	w.says("") // it ended after all
+	k.sys.end(w.pid, 9)
+	k.reap()
+	wantDid(t, k, "kill group 102 9", "reap 102")
+	if len(k.table.steps) > 0 || k.spawner.steps != 0 {
+		t.Errorf("%d steps are left, the spawner counts %d", len(k.table.steps), k.spawner.steps)
+	}
+}
+
+// A probe, a look, a renice command and a new master may hang as well as a worker.
+func TestNobodyWaitsBehindWhatHangs(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	serial, worker := k.spawnWorker()
+	k.send(&link.Probe{Serial: serial})
+	probe := k.stepOfNextJob()
+	k.send(&link.Look{Generation: 2})
+	look := k.stepOfNextJob()
+	k.send(&link.Reload{})
+	k.openHeir()
+	heir := k.stepOfNextJob()
+	for range maxSteps {
+		k.beginStep()
+	}
+	k.send(&link.Spawn{Serial: k.table.next, Generation: 1, Index: 0}) // which has to wait
+	k.send(&link.Look{Generation: 3})
+	k.sys.did = nil
+	k.stepOfNextJob() // and another look does not wait behind it
+	k.sys.clock += patience
+	k.deadlines()
+	wantDid(t, k, fmt.Sprintf("kill group %d 9", heir.pid))
+	if k.heir != nil {
+		t.Error("the reload goes on")
+	}
+	k.sys.did = nil
+	heir.says("")
+	look.says("")
+	probe.says("x2 ")
+	if k.table.bySerial[serial].probed == nil {
+		t.Error("nothing came of the probe")
+	}
+	k.sys.end(worker, 0)
+	k.reap()
+	if !k.table.bySerial[serial].ended() {
+		t.Error("the end of a worker is not seen")
 	}
 }

@@ -3,6 +3,7 @@
 package keeper
 
 import (
+	"os"
 	"syscall"
 	"time"
 
@@ -25,6 +26,8 @@ type system interface {
 	ended() (pid int)
 	// hasEnded tells whether this child has ended, and leaves it unreaped.
 	hasEnded(pid int) bool
+	// open holds a binary, to be executed. It may block.
+	open(path string) (*os.File, error)
 	// reap takes the exit status of a child that has ended.
 	reap(pid int) syscall.WaitStatus
 }
@@ -33,12 +36,13 @@ type system interface {
 type process struct {
 	path    string
 	place   *launch.Place // not nil: where the program is, and where it begins
+	held    *os.File      // not nil: the program
 	argv    []string
 	env     []string
 	files   []uintptr // fd 0 and up
 	blocked []syscall.Signal
 	orphan  syscall.Signal // what it gets when we die; 0: nothing
-	step    *step.Orders   // not nil: what it does before
+	step    *step.Orders   // what it does before; nil: it is our own binary, or there are no steps
 }
 
 // realSystem is the real one.
@@ -52,11 +56,16 @@ func (realSystem) start(p process) (int, error) {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	platform.SetDeathSignal(attr, p.orphan)
 	all := &syscall.ProcAttr{Env: p.env, Files: p.files, Sys: attr}
-	if p.place != nil {
+	switch {
+	case p.place != nil:
 		p.path = p.place.Enter(all)
+	case p.held != nil:
+		p.path = platform.HeldPath(p.held, p.path)
 	}
 	return syscall.ForkExec(p.path, p.argv, all)
 }
+
+func (realSystem) open(path string) (*os.File, error) { return platform.OpenBinary(path) }
 
 func (realSystem) ended() (pid int)                { return platform.Ended() }
 func (realSystem) hasEnded(pid int) bool           { return platform.HasEnded(pid) }

@@ -46,37 +46,32 @@ func Main(args []string) (status int) {
 		fmt.Fprintln(os.Stderr, "einhyrningsins: this name is for workers that are being started; nobody else calls it")
 		return 1
 	}
-	file, dir, report := o.Files, o.Files+1, o.Files+2
-	for fd := file; fd <= report; fd++ {
+	for fd := o.Files; fd <= o.Report; fd++ {
 		unix.CloseOnExec(fd)
 	}
 	platform.DefaultSignals()
-	f := o.become(args[2:], o.Held.Place(uintptr(dir), uintptr(file)), report)
-	_, _ = unix.Write(report, f.text())
+	f := o.become(args[2:])
+	_, _ = unix.Write(o.Report, f.text())
 	return 1
 }
 
 // become does everything in an order in which what takes a privilege comes before
 // it is given up, and what comes with the program's right to it, after.
-func (o *Orders) become(words []string, place *launch.Place, report int) *Failure {
+func (o *Orders) become(words []string) *Failure {
 	env := o.environ()
-	dir, _ := place.Where()
-	if dir != "" {
-		if err := unix.Chdir(dir); err != nil {
-			return fail(err, "go to the directory %s", o.Held.Directory)
+	var place *launch.Place
+	if o.Held != nil {
+		place = o.Held.Place(uintptr(o.Files+1), uintptr(o.Files))
+		if dir, _ := place.Where(); dir != "" {
+			if err := unix.Chdir(dir); err != nil {
+				return fail(err, "go to the directory %s", o.Held.Directory)
+			}
 		}
 	}
 	if f := setLimits(o.Limits); f != nil {
 		return f
 	}
-	_, path := place.Where()
-	if path == "" {
-		through, script := place.Through()
-		if script {
-			_, _ = unix.FcntlInt(uintptr(o.Files), unix.F_SETFD, 0) // for the interpreter
-		}
-		path = through
-	}
+	path := o.find(place)
 	if as := o.Limits.RunAs; as != nil {
 		if f := runAs(*as); f != nil {
 			return f
@@ -95,8 +90,24 @@ func (o *Orders) become(words []string, place *launch.Place, report int) *Failur
 	if os.Getppid() != o.Keeper {
 		return &Failure{Doing: "begin without a keeper", Errno: syscall.ESRCH}
 	}
-	_, _ = unix.Write(report, []byte{executing})
+	_, _ = unix.Write(o.Report, []byte{executing})
 	return fail(syscall.Exec(path, words, env), "")
+}
+
+// find is by which path the program is executed.
+func (o *Orders) find(place *launch.Place) string {
+	if place == nil {
+		return string(o.Path)
+	}
+	_, path := place.Where()
+	if path == "" {
+		through, script := place.Through()
+		if script {
+			_, _ = unix.FcntlInt(uintptr(o.Files), unix.F_SETFD, 0) // for the interpreter
+		}
+		path = through
+	}
+	return path
 }
 
 // environ is the program's.

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package step is the last step to a worker: what only the process itself can do
-// that becomes one, between fork(2) and execve(2). It learns its own pid, for
-// LISTEN_PID, and it puts on what would be ours otherwise: user and groups,
-// resource limits, umask and the like.
+// Package step is the last step to a process that is not our own binary: what only
+// the process itself can do that becomes one, between fork(2) and execve(2). A
+// worker learns its own pid there, for LISTEN_PID, and it puts on what would be ours
+// otherwise: user and groups, resource limits, umask and the like.
 //
-// Go can do nothing there but what it has prepared, so the step is this program,
-// started anew from the binary that runs (the keeper's own, whatever the disk
-// holds). step.go is the keeper's side: what is to be started instead of the
+// Whoever executes something from a disk may wait there, for as long as a dead file
+// server takes. While Go executes a program it holds a processor, and the garbage
+// collector waits for it: the keeper itself would stand still. So nothing is executed
+// by the keeper but the binary that it runs.
+//
+// Go can do nothing between fork(2) and execve(2) but what it has prepared, so the
+// step is this program, started anew from the binary that runs (the keeper's own,
+// whatever the disk holds). step.go is the keeper's side: what is to be started instead of the
 // program, and the pipe on which it hears what became of it. main_linux.go is
 // what that process does, limits_linux.go one part of it.
 //
@@ -22,6 +27,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,15 +42,40 @@ import (
 const Name = "einhyrn-step"
 
 // Orders are what the process is told. It finds the descriptors that are not for
-// the worker behind those that are: the program's file, the directory, and the
-// pipe.
+// the program behind those that are: the program's file, the directory, and the
+// pipe. A program that is named by its path has no file, and no directory.
 type Orders struct {
 	Keeper int            `json:"keeper"`           // whose child it is
 	Orphan syscall.Signal `json:"orphan,omitempty"` // what the worker gets when the keeper dies; 0: nothing
 	Limits config.Limits  `json:"limits"`
-	Held   launch.Held    `json:"held"`
-	Files  int            `json:"files"` // descriptors for the worker
+	Held   *launch.Held   `json:"held,omitempty"`
+	Path   []byte         `json:"path,omitempty"` // instead of Held
+	Files  int            `json:"files"`          // descriptors for the program
+	Report int            `json:"report"`         // descriptor of the pipe
 	Env    [][]byte       `json:"env,omitempty"`
+}
+
+// Target is what a process becomes: a program at a place, or one that is held open,
+// or one with a path.
+type Target struct {
+	Place *launch.Place
+	File  *os.File
+	Path  string
+}
+
+// tell puts the target into the orders, and returns the descriptors that it needs.
+func (t Target) tell(o *Orders) (files []uintptr) {
+	switch {
+	case t.Place != nil:
+		held, dir, file := t.Place.Held()
+		o.Held = &held
+		return []uintptr{file, dir}
+	case t.File != nil:
+		o.Path = []byte("/proc/self/fd/" + strconv.Itoa(o.Files))
+		return []uintptr{t.File.Fd()}
+	}
+	o.Path = []byte(t.Path)
+	return nil
 }
 
 // runtimes are variables with which Go's runtime would begin otherwise. They are
@@ -55,7 +86,7 @@ var runtimes = []string{"GODEBUG=", "GOGC=", "GOMEMLIMIT=", "GOMAXPROCS=", "GOTR
 // cannot have a thread is to say so in one line, and one processor is enough.
 var ours = []string{"GOTRACEBACK=none", "GOMAXPROCS=1"}
 
-// Process is what is started in place of a worker's program.
+// Process is what is started in place of a program.
 type Process struct {
 	Argv   []string
 	Env    []string
@@ -64,17 +95,18 @@ type Process struct {
 	theirs *os.File
 }
 
-// Take says what to start so that it becomes a program at a place, with these
-// arguments, environment and descriptors. The caller starts [platform.OwnProgram]
-// and calls Started, or Report.Close if that fails.
-func Take(o Orders, place *launch.Place, argv, env []string, files []uintptr) (*Process, error) {
+// Take says what to start so that it becomes the target, with these arguments,
+// environment and descriptors. The caller starts [platform.OwnProgram] and calls
+// Started, or Report.Close if that fails.
+func Take(o Orders, target Target, argv, env []string, files []uintptr) (*Process, error) {
 	p := &Process{}
 	var err error
 	if p.Report, p.theirs, err = newReport(); err != nil {
 		return nil, err
 	}
-	held, dir, file := place.Held()
-	o.Held, o.Files = held, len(files)
+	o.Files = len(files)
+	more := target.tell(&o)
+	o.Report = len(files) + len(more)
 	p.Env = make([]string, 0, len(env)+len(ours))
 	for _, kv := range env {
 		if isRuntimes(kv) {
@@ -91,7 +123,7 @@ func Take(o Orders, place *launch.Place, argv, env []string, files []uintptr) (*
 		return nil, err
 	}
 	p.Argv = append([]string{Name, string(orders)}, argv...)
-	p.Files = append(append(make([]uintptr, 0, len(files)+3), files...), file, dir, p.theirs.Fd())
+	p.Files = append(slices.Concat(files, more), p.theirs.Fd())
 	return p, nil
 }
 

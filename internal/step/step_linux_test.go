@@ -75,7 +75,7 @@ func take(t *testing.T, o Orders, place *launch.Place, env []string, argv ...str
 	}
 	defer out.Close()
 	env = append([]string{"PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}, env...)
-	p, err := Take(o, place, argv, env, []uintptr{null.Fd(), out.Fd(), out.Fd(), null.Fd()})
+	p, err := Take(o, Target{Place: place}, argv, env, []uintptr{null.Fd(), out.Fd(), out.Fd(), null.Fd()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestWhatFailsIsTold(t *testing.T) {
 
 // TestAStepThatComesToNothing counts as a shortage.
 func TestAStepThatComesToNothing(t *testing.T) {
-	p, err := Take(Orders{}, placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Place, []string{"p"}, nil, []uintptr{0, 1, 2})
+	p, err := Take(Orders{}, Target{Place: placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Place}, []string{"p"}, nil, []uintptr{0, 1, 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestAStepThatComesToNothing(t *testing.T) {
 // back: its end of the pipe stays open.
 func TestAStepThatHangs(t *testing.T) {
 	for _, said := range []string{"", string(executing)} {
-		p, err := Take(Orders{}, &launch.Place{}, nil, nil, nil)
+		p, err := Take(Orders{}, Target{Place: &launch.Place{}}, nil, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +234,7 @@ func TestAStepThatHangs(t *testing.T) {
 // TestAStepThatWasOnlyStopped has one whose time was up while everybody was
 // stopped: it has a moment to come to its end.
 func TestAStepThatWasOnlyStopped(t *testing.T) {
-	p, err := Take(Orders{}, &launch.Place{}, nil, nil, nil)
+	p, err := Take(Orders{}, Target{Place: &launch.Place{}}, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
