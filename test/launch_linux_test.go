@@ -48,6 +48,21 @@ func limitFiles(n int) error {
 	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
 }
 
+// beBound sets the hard limit of open files, and gives up the capabilities(7) that
+// let a process have more than its limits allow, with the next program.
+func beBound(files int) error {
+	limit := syscall.Rlimit{Cur: uint64(files), Max: uint64(files)}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || unix.Geteuid() != 0 {
+		return err
+	}
+	for _, c := range []uintptr{unix.CAP_SYS_RESOURCE, unix.CAP_SYS_ADMIN} {
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // beLocked goes to a directory and takes everybody's right to be there. Root
 // has to give up capabilities(7) for that, with the next program.
 func beLocked(dir string) error {

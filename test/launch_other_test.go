@@ -8,7 +8,10 @@ import "errors"
 
 var errLinux = errors.New("only on Linux")
 
-func ignoreAll() error      { return errLinux }
-func blockAll() error       { return errLinux }
-func limitFiles(int) error  { return errLinux }
-func beLocked(string) error { return errLinux }
+func ignoreAll() error        { return errLinux }
+func blockAll() error         { return errLinux }
+func limitFiles(int) error    { return errLinux }
+func beLocked(string) error   { return errLinux }
+func beBound(int) error       { return errLinux }
+func leaseMain([]string) int  { return 99 }
+func flightMain([]string) int { return 99 }

@@ -23,6 +23,7 @@ import (
 //	child=F   leave a child that ends when file F is there, its pid in child.pid
 //	nofile=N  set the soft limit of open files
 //	locked=D  be in directory D, where nobody may be, not even root
+//	bound=N   have N open files at most, and no right to more than a limit allows
 func launchMain(args []string) int {
 	runtime.LockOSThread() // execve keeps the signal mask of the thread that calls it
 	for i, word := range args {
@@ -56,6 +57,8 @@ func makeOdd(word string) error {
 		return leaveChild(value)
 	case "locked":
 		return beLocked(value)
+	case "bound":
+		return beBound(n)
 	case "nofile":
 		return limitFiles(n)
 	}

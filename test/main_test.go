@@ -12,7 +12,8 @@
 // after patience.
 //
 // daemon_test.go starts daemons and ends all that a script has left behind,
-// launch_test.go gives a daemon an odd start, hand_test.go sockets from elsewhere, worker_test.go is the program
+// launch_test.go gives a daemon an odd start, scarce_linux_test.go takes away what it
+// needs, hand_test.go gives it sockets from elsewhere, worker_test.go is the program
 // that daemons run, control_test.go and status_test.go speak to the control
 // socket, signal_test.go names and signals processes, load_test.go sends
 // requests, proc_test.go looks at processes from outside, reload_test.go replaces
@@ -48,6 +49,8 @@ func TestMain(m *testing.M) {
 		"tsay":    func() { os.Exit(sayMain(os.Args[1:])) },
 		"tnotify": func() { os.Exit(notifyMain(os.Args[1:])) },
 
+		"tflight":  func() { os.Exit(flightMain(os.Args[1:])) },
+		"tlease":   func() { os.Exit(leaseMain(os.Args[1:])) },
 		masterName: func() { os.Exit(masterMain()) },
 	})
 }

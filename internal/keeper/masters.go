@@ -39,6 +39,7 @@ type master struct {
 	greeted    bool          // hello was said
 	killed     bool
 	hung       bool          // which is why it was killed
+	unheard    bool          // it ended while the system let us tell it nothing
 	pongs      bool          // it answers Ping
 	quiesced   bool          // stands still for an heir
 	waitedAt   time.Duration // since when it can be expected to deal with things
@@ -80,7 +81,7 @@ func (m *master) drained() <-chan struct{} {
 // startMaster asks the spawner for a master.
 func (k *keeper) startMaster() {
 	m := &k.master
-	m.greeted, m.killed, m.hung, m.pongs, m.quiesced = false, false, false, false, false
+	m.greeted, m.killed, m.hung, m.unheard, m.pongs, m.quiesced = false, false, false, false, false, false
 	m.liveAt, m.done, m.toldDone = 0, 0, 0
 	ours, theirs, err := link.Pair()
 	if err != nil {
@@ -177,6 +178,7 @@ func (k *keeper) masterEnded(status syscall.WaitStatus) {
 	m := &k.master
 	m.pid = 0
 	if m.conn != nil {
+		m.unheard = m.conn.Refused() != nil
 		m.abandonAt = k.sys.now() + time.Second
 	}
 	if !m.killed {
@@ -203,15 +205,18 @@ func (k *keeper) masterGone() {
 		k.oldDied()
 		return
 	}
-	if m.liveAt > 0 {
+	switch {
+	case m.liveAt > 0:
 		m.diedAt = k.sys.now()
-	} else {
+	case !m.unheard:
 		m.failures++
 	}
 	if k.ending != nil {
 		return
 	}
-	k.judgeBinary()
+	if !m.unheard {
+		k.judgeBinary()
+	}
 	k.log.Warn("the master died; starting another", "how", m.lastWord, "live_for", k.liveFor().String())
 	k.scheduleMaster()
 }
