@@ -159,7 +159,7 @@ func (e Exited) apply(p *Pool) {
 		p.note(Note{Kind: NoteDied, Worker: *w, Text: e.How, Warn: true})
 	case w.Phase == Ready && e.At-w.ReadyAt >= p.set.trial(), w.Phase == Starting && w.Uncertain:
 		p.note(Note{Kind: NoteDied, Worker: *w, Text: e.How, Warn: true})
-		p.vacate(w, e.At)
+		p.vacate(w, e.At, false)
 	case w.Phase == Ready:
 		p.failed(w, e.At, e.How+" right after it was ready")
 	default:
@@ -296,7 +296,7 @@ func (p *Pool) failed(w *Worker, at Time, how string) {
 		u.Failure, u.SpawnFailed = p.st.LastFailure.Text, w.PID == 0
 	}
 	p.note(Note{Kind: NoteFailed, Worker: *w, Text: p.st.LastFailure.Text, Warn: true})
-	p.vacate(w, at)
+	p.vacate(w, at, true)
 	if p.givenUp() {
 		if !was {
 			p.note(Note{Kind: NoteGivenUp, Text: fmt.Sprintf("%s; giving up, but for one try every %v while a worker is ready", failedStarts(p.st.Failures.Count), giveUpPause), Error: true})

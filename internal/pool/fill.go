@@ -150,16 +150,17 @@ func (p *Pool) takeVacancy(list *[]Vacancy) (generation int) {
 }
 
 // vacate frees the place of a worker that has ended, or is at fault. It is
-// refilled at once when the worker lived long enough. Places of one generation
+// refilled at once unless that was a failed start, however long that took, or the
+// worker lived for too short a time. Places of one generation
 // that have to wait are one vacancy: they are refilled together, when it is
 // not too early for any of them, so that what is saved stays small.
-func (p *Pool) vacate(w *Worker, at Time) {
+func (p *Pool) vacate(w *Worker, at Time, failed bool) {
 	list := &p.st.Vacancies
 	if p.isNew(w) {
 		list = &p.st.Upgrade.Vacancies
 	}
 	v := Vacancy{Generation: w.Generation, Places: 1}
-	if at-w.StartedAt < p.set.Seconds {
+	if failed || at-w.StartedAt < p.set.Seconds {
 		v.NotBefore = w.StartedAt + p.backoff(p.streak(w).Count)
 	}
 	same := func(o Vacancy) bool {

@@ -58,7 +58,7 @@ func (e Leaving) apply(p *Pool) {
 	switch {
 	case w.overdue(), w.silent(): // its place was given to another one
 	case w.isReady() && p.now-w.ReadyAt >= p.set.trial(), w.Phase == Starting && w.Uncertain:
-		p.vacate(w, p.now)
+		p.vacate(w, p.now, false)
 	case w.isReady():
 		p.failed(w, p.now, "said that it ends right after it was ready")
 	default:
@@ -203,7 +203,7 @@ func (p *Pool) fault(w *Worker, how string) {
 	if p.now-w.ReadyAt < p.set.trial() {
 		p.failed(w, p.now, how+" right after it was ready")
 	} else {
-		p.vacate(w, p.now)
+		p.vacate(w, p.now, false)
 	}
 	p.change(w, func() { w.SilentAt = p.now })
 	p.note(Note{Kind: NoteSilent, Worker: *w, Text: how, Warn: true})

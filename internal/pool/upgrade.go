@@ -89,9 +89,16 @@ func (p *Pool) replaceOld() {
 }
 
 // spawnNew starts workers of the new generation: all in a fleet upgrade, as
-// many as may be unACKed in a smooth one.
+// many as may be unACKed in a smooth one. After a failed start all its places
+// wait, not only that of the worker that failed: the next one would most likely
+// fail for the same reason, and what is said to have been tried three times would
+// have been tried once.
 func (p *Pool) spawnNew() {
 	u := &p.st.Upgrade
+	if next := u.nextRound(); next > p.now {
+		p.spawnLater(next)
+		return
+	}
 	c := p.census(u.Generation)
 	missing, limit := p.st.Number-c.ready-c.starting, unlimited
 	if !u.Fleet {
@@ -102,6 +109,17 @@ func (p *Pool) spawnNew() {
 		}
 	}
 	p.fillPlaces(&u.Vacancies, missing, limit, u.Generation)
+}
+
+// nextRound is when the new generation is tried again after a failed start; 0: none
+// has failed since the last ACK.
+func (u *Upgrade) nextRound() (at Time) {
+	if u.Failures.Count > 0 {
+		for _, v := range u.Vacancies {
+			at = max(at, v.NotBefore)
+		}
+	}
+	return at
 }
 
 // room is how many workers a smooth upgrade may start beside all that exist.
