@@ -110,12 +110,31 @@ func read(args []string) (*draft, error) {
 	if err := own.refuseTestFlags(args[:len(args)-len(rest)]); err != nil {
 		return nil, own.hinted(err)
 	}
+	if err := refuseValueOfManual(args[:len(args)-len(rest)], rest); err != nil {
+		return nil, own.hinted(err)
+	}
 	d.given = flags.Changed
 	d.cfg.Program = append([]string(nil), rest...)
 	if err := d.finish(); err != nil {
 		return nil, own.hinted(err)
 	}
 	return d, nil
+}
+
+// refuseValueOfManual finds a way to ACK right behind -m, where it would be taken
+// for the program. Einhorn's -m has a value.
+func refuseValueOfManual(options, rest []string) error {
+	if len(options) == 0 || len(rest) == 0 || ownAckModeValue(new(draft)).set(rest[0]) != nil {
+		return nil
+	}
+	last := options[len(options)-1]
+	if cluster := strings.HasPrefix(last, "-") && !strings.HasPrefix(last, "--") && strings.HasSuffix(last, "m"); !cluster && last != "--manual" {
+		return nil
+	}
+	if rest[0] == "manual" {
+		return usagef("cannot use %s with a value: it means --ack-mode manual by itself; leave manual out, or write -- before a program of that name", last)
+	}
+	return usagef("cannot use %s with a value: it means --ack-mode manual; write --ack-mode %s, or -- before a program of that name", last, show(rest[0]))
 }
 
 // finish checks what options say together.

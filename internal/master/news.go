@@ -126,7 +126,9 @@ func (l *loop) spawnFailed(m *link.SpawnFailed) pool.SpawnFailed {
 	case errno == syscall.ENOENT || errno == syscall.ENOEXEC || errno == syscall.EACCES || errno == syscall.ENOTDIR:
 		if dir := l.bars(m.Path); errno == syscall.EACCES && dir != "" {
 			how += fmt.Sprintf(" (user %d may not pass %s)", l.cfg.Limits.RunAs.UID, dir)
-		} else if script := interpreter(m.Path); script != "" {
+		} else if script := interpreter(m.Path); strings.HasSuffix(script, "\r") {
+			how += fmt.Sprintf(" (its first line ends with a carriage return, as lines of Windows do, so it is a script for %q; dos2unix, or sed -i 's/\\r$//', mends it)", script)
+		} else if script != "" {
 			how += fmt.Sprintf(" (it is a script for %s; is that there and executable?)", script)
 		} else if errno == syscall.ENOEXEC {
 			how += " (it is neither a binary for this machine nor a script that begins with #!)"
@@ -158,9 +160,10 @@ func interpreter(path string) string {
 	if !ok {
 		return ""
 	}
-	words := strings.Fields(rest)
-	if len(words) == 0 {
-		return ""
+	// As the kernel splits it: a carriage return is part of the name.
+	name := strings.TrimLeft(strings.TrimSuffix(rest, "\n"), " \t")
+	if end := strings.IndexAny(name, " \t"); end >= 0 {
+		name = name[:end]
 	}
-	return words[0]
+	return name
 }
