@@ -71,7 +71,11 @@ func (o *output) summary(st *client.Status) [][2]string {
 		lines = append(lines, [2]string{"failures", o.paint(red, plural(st.FailedStarts, "failed start")+" in a row")})
 	}
 	if st.LastFailure != "" {
-		lines = append(lines, [2]string{"last failed", clean(st.LastFailure)})
+		text := clean(st.LastFailure)
+		if at := st.LastFailureAt; at != nil {
+			text = age(now.Sub(*at)) + " ago: " + text
+		}
+		lines = append(lines, [2]string{"last failed", text})
 	}
 	if st.Stopping {
 		lines = append(lines, [2]string{"stopping", o.paint(red, "yes: it ends with its last worker")})

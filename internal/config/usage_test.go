@@ -159,3 +159,20 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// Einhorn's -m has a value, so people write one.
+func TestManualTakesNoValue(t *testing.T) {
+	for line, want := range map[string]string{
+		"-m manual p":       "cannot use -m with a value: it means --ack-mode manual by itself; leave manual out, or write -- before a program of that name",
+		"-vm notify p":      "cannot use -vm with a value: it means --ack-mode manual; write --ack-mode notify, or -- before",
+		"--manual exec:x p": "write --ack-mode exec:x, or -- before",
+		"-n 2 -m 1.5 p":     "write --ack-mode 1.5, or -- before",
+	} {
+		if _, err := parseArgs(strings.Fields(line)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", line, err, want)
+		}
+	}
+	if cfg, err := parseArgs([]string{"-m", "--", "notify"}); err != nil || !slices.Equal(cfg.Program, []string{"notify"}) {
+		t.Errorf("a program called notify: %+v, %v", cfg, err)
+	}
+}

@@ -177,12 +177,16 @@ func (l *loop) tellOutcome(generation int) {
 // conclude gives the last line.
 func (l *loop) conclude(c *control.Call, o pool.Outcome) {
 	data := l.progress(o.Generation)
-	data.State = o.Phase.String()
+	data.State, data.From = o.Phase.String(), o.From
+	from := ""
+	if o.From != "" {
+		from = ", from " + o.From
+	}
 	switch {
 	case o.Phase == pool.Done && c.Dialect == control.Einhorn:
 		l.ok(c, nil, einhornDone)
 	case o.Phase == pool.Done:
-		l.ok(c, data, "Upgrade done: generation %d serves", o.Generation)
+		l.ok(c, data, "Upgrade done: generation %d serves%s", o.Generation, from)
 	default:
 		code := wire.Aborted
 		switch {
@@ -195,7 +199,10 @@ func (l *loop) conclude(c *control.Call, o pool.Outcome) {
 		case o.SpawnFailed:
 			code = wire.SpawnFailed
 		}
-		err := wire.Errorf(code, "the upgrade to generation %d was not done: %s", o.Generation, o.Reason)
+		if from != "" {
+			from += ","
+		}
+		err := wire.Errorf(code, "the upgrade to generation %d%s was not done: %s", o.Generation, from, o.Reason)
 		l.answer(func() { c.FailWith(err, data) })
 	}
 }

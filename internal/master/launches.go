@@ -18,7 +18,16 @@ func (l *loop) looked(launch link.Launch) {
 		"program", launch.Program, "directory", launch.Directory, "variables", launch.Variables)
 	l.know(launch)
 	l.dropLaunches()
-	l.step(pool.Looked{Generation: launch.Generation})
+	l.step(pool.Looked{Generation: launch.Generation, From: l.releaseOf(launch)})
+}
+
+// releaseOf names what workers are started from by what a deploy changes: the
+// directory where there is --chdir, or the program's file.
+func (l *loop) releaseOf(launch link.Launch) string {
+	if l.cfg.Dir != "" {
+		return launch.Directory
+	}
+	return launch.Program
 }
 
 // know remembers a launch in the place of what was known of its generation.

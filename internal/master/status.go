@@ -42,7 +42,7 @@ func (l *loop) statusData() *wire.Status {
 		KeeperVersion: l.hello.Software, ReloadUndone: l.hello.GaveUp, Generations: l.generations(),
 		Upgrade: wire.UpgradeStatus{
 			State: st.Upgrade.Phase.String(), Generation: st.Upgrade.Generation,
-			Ready: l.pool.ReadyOf(st.Upgrade.Generation), Number: st.Number, Reason: st.Upgrade.Reason,
+			Ready: l.pool.ReadyOf(st.Upgrade.Generation), Number: st.Number, Reason: st.Upgrade.Reason, From: st.Upgrade.From,
 		},
 	}
 	if st.Upgrade.Phase == pool.Idle {
@@ -50,6 +50,10 @@ func (l *loop) statusData() *wire.Status {
 	}
 	if st.Upgrade.Phase == pool.Running {
 		s.FailedStarts = max(s.FailedStarts, st.Upgrade.Failures.Count)
+	}
+	if st.LastFailure.Text != "" {
+		when := at(st.LastFailure.At)
+		s.LastFailureAt = &when
 	}
 	if t, ok := l.pool.NextSpawn(); ok && s.Missing > 0 {
 		when := at(t)

@@ -25,7 +25,7 @@ func (l *life) step(e Event) {
 		case Send:
 			l.ended = append(l.ended, a.Serial)
 		case Look:
-			defer l.step(Looked(a))
+			defer l.step(Looked{Generation: a.Generation})
 		}
 	}
 	l.p.Deadline()

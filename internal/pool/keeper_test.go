@@ -159,7 +159,7 @@ func (k *fakeKeeper) look(well bool) []Event {
 		k.launches[g] = well
 	}
 	if k.launches[g] {
-		return []Event{Looked{g}}
+		return []Event{Looked{Generation: g}}
 	}
 	return []Event{LookFailed{g, "cannot go to /srv: no such directory"}}
 }

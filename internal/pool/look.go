@@ -4,8 +4,12 @@ package pool
 
 import "slices"
 
-// Looked answers a Look: workers of this generation can be spawned.
-type Looked struct{ Generation int }
+// Looked answers a Look: workers of this generation can be spawned, From what, for
+// people.
+type Looked struct {
+	Generation int
+	From       string
+}
 
 // LookFailed answers a Look that found nothing to start workers from. How says
 // why, for people.
@@ -16,7 +20,7 @@ type LookFailed struct {
 
 func (e Looked) apply(p *Pool) {
 	if p.looksFor(e.Generation) {
-		p.st.Upgrade.Looking = false
+		p.st.Upgrade.Looking, p.st.Upgrade.From = false, e.From
 		p.touchState()
 	}
 }

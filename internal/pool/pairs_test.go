@@ -259,7 +259,7 @@ func (s *stage) looked(well bool) *Output {
 		return s.step(events...)
 	}
 	if well {
-		return s.step(Looked{s.p.st.Generation})
+		return s.step(Looked{Generation: s.p.st.Generation})
 	}
 	return s.step(LookFailed{s.p.st.Generation, "cannot look"})
 }

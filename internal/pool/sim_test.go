@@ -175,7 +175,7 @@ func (w *world) anyLie() {
 	}
 	w.step(Spawned{Serial: w.k.next + 5, PID: 5, At: w.now})
 	if g := rapid.IntRange(0, w.p.st.Generation).Draw(w.t, "look"); g != w.k.looks {
-		w.step(Looked{g}, LookFailed{g, "cannot look"}) // of another upgrade, or long answered
+		w.step(Looked{Generation: g}, LookFailed{g, "cannot look"}) // of another upgrade, or long answered
 	}
 }
 

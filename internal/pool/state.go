@@ -121,6 +121,7 @@ type Upgrade struct {
 	Generation  int          `json:"generation"`
 	Fleet       bool         `json:"fleet"`
 	Looking     bool         `json:"looking"`   // what its workers start from is still looked at
+	From        string       `json:"from"`      // what its workers start from, for people; "" before the look
 	Left        int          `json:"left"`      // places of old workers that ended during the look
 	FirstAck    bool         `json:"first_ack"` // the new generation has had an ACK
 	Failures    Streak       `json:"failures"`
@@ -136,6 +137,7 @@ type Upgrade struct {
 // Outcome is how an upgrade ended.
 type Outcome struct {
 	Generation  int          `json:"generation"`
+	From        string       `json:"from"` // as in Upgrade
 	Phase       UpgradePhase `json:"phase"`
 	Reason      string       `json:"reason"`
 	SpawnFailed bool         `json:"spawn_failed"`

@@ -218,7 +218,7 @@ func (pl *player) command(words []string) Event {
 			return events[0]
 		}
 	case "late-look":
-		return Looked{number(words[1])}
+		return Looked{Generation: number(words[1])}
 	case "late-blind":
 		return LookFailed{number(words[1]), "cannot look"}
 	case "number":

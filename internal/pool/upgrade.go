@@ -148,11 +148,12 @@ func (p *Pool) finishUpgrade() {
 	u.Phase = Done
 	p.record(Done, "")
 	p.st.Good = u.Generation
+	p.st.LastFailure = Failure{} // it was of what is there no more, or has been overcome
 	p.st.Failures = u.Failures
 	p.st.Failures.Count = 0
 	p.st.Vacancies, u.Vacancies = nil, nil
 	p.touchState()
-	p.note(Note{Kind: NoteDone, Generation: u.Generation, Text: fmt.Sprintf("generation %d serves", u.Generation)})
+	p.note(Note{Kind: NoteDone, Generation: u.Generation, Text: fmt.Sprintf("generation %d serves%s", u.Generation, from(u.From, ""))})
 	p.again()
 }
 
@@ -181,8 +182,16 @@ func (p *Pool) abort(reason string) {
 	u.Vacancies = nil
 	p.touchState()
 	p.retireStarting(u.Generation)
-	p.note(Note{Kind: NoteAborted, Generation: u.Generation, Text: fmt.Sprintf("the upgrade to generation %d was given up: %s", u.Generation, reason), Error: true})
+	p.note(Note{Kind: NoteAborted, Generation: u.Generation, Text: fmt.Sprintf("the upgrade to generation %d%s was given up: %s", u.Generation, from(u.From, ","), reason), Error: true})
 	p.again()
+}
+
+// from names what workers start from, behind a comma and before another sign.
+func from(what, sign string) string {
+	if what == "" {
+		return ""
+	}
+	return ", from " + what + sign
 }
 
 // again starts the upgrade that a HUP asked for while another one ran.
@@ -195,7 +204,7 @@ func (p *Pool) again() {
 // record remembers how an upgrade ended, for clients that ask later.
 func (p *Pool) record(phase UpgradePhase, reason string) {
 	u := &p.st.Upgrade
-	p.st.History = append(slices.Clone(p.st.History), Outcome{u.Generation, phase, reason, u.SpawnFailed, u.LookFailed})
+	p.st.History = append(slices.Clone(p.st.History), Outcome{u.Generation, u.From, phase, reason, u.SpawnFailed, u.LookFailed})
 	if extra := len(p.st.History) - maxHistory; extra > 0 {
 		p.st.History = p.st.History[extra:]
 	}

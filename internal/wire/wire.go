@@ -175,11 +175,12 @@ type Status struct {
 	AckMode        string        `json:"ack_mode"`        // "manual", "notify", "fd", "exec:" and the command, or seconds as "1s"
 	Sockets        []Socket      `json:"sockets"`
 	Upgrade        UpgradeStatus `json:"upgrade"`
-	Workers        []Worker      `json:"workers"`       // live processes only, by index
-	Missing        int           `json:"missing"`       // places without a starting or ready worker
-	NextSpawnAt    *time.Time    `json:"next_spawn_at"` // when the next one is due, if it has to wait
-	FailedStarts   int           `json:"failed_starts"` // in a row
-	LastFailure    string        `json:"last_failure"`  // what the last failed start was; "" if none
+	Workers        []Worker      `json:"workers"`         // live processes only, by index
+	Missing        int           `json:"missing"`         // places without a starting or ready worker
+	NextSpawnAt    *time.Time    `json:"next_spawn_at"`   // when the next one is due, if it has to wait
+	FailedStarts   int           `json:"failed_starts"`   // in a row
+	LastFailure    string        `json:"last_failure"`    // what the last failed start was; "" if none since the last upgrade that was done
+	LastFailureAt  *time.Time    `json:"last_failure_at"` // when; null if none
 	Stopping       bool          `json:"stopping"`
 	Generations    []Generation  `json:"generations"` // of which workers live or may be started, the newest last
 }
@@ -227,6 +228,7 @@ type UpgradeStatus struct {
 	Ready      int    `json:"ready"`  // ready workers of Generation
 	Number     int    `json:"number"` // how many it needs
 	Reason     string `json:"reason"` // why it was aborted or superseded
+	From       string `json:"from"`   // what its workers were started from: a directory (--chdir) or the program's file; "" if unknown
 }
 
 // The states of a worker.
@@ -259,6 +261,7 @@ type Progress struct {
 	State      string `json:"state"` // of the upgrade: UpgradeRunning … UpgradeSuperseded
 	Ready      int    `json:"ready"`
 	Number     int    `json:"number"`
+	From       string `json:"from,omitempty"`  // as in UpgradeStatus
 	Event      string `json:"event,omitempty"` // spawned, ready, retired, failed, waiting
 	PID        int    `json:"pid,omitempty"`   // the worker that Event is about; 0: none
 	Index      int    `json:"index"`           // its index
