@@ -36,6 +36,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"einhyrningsins/internal/wire"
 )
@@ -74,6 +75,23 @@ type Client struct {
 	mu     sync.Mutex
 	conn   *conn
 	closed bool
+	silent silence
+}
+
+// silence is what to do when a request has no answer.
+type silence struct {
+	after time.Duration
+	tell  func(pid int)
+}
+
+// OnSilence has tell called when a request has had no answer of any kind for so
+// long, once for each request, in the goroutine that waits for it. It goes on
+// waiting. pid is the process that listens at the other end, the keeper, as the
+// kernel knows it (SO_PEERCRED, unix(7)); 0 when the system does not tell.
+func (c *Client) OnSilence(after time.Duration, tell func(pid int)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.silent = silence{after, tell}
 }
 
 // Dial connects to the control socket at path. It refuses a server that runs
@@ -137,7 +155,7 @@ func (c *Client) call(ctx context.Context, req Request, each func(Reply), repeat
 	for try := 1; ; try++ {
 		reply, err := c.once(ctx, req, each)
 		var lost *lostError
-		if !errors.As(err, &lost) || try == attempts || (lost.sent && !repeatable) {
+		if !errors.As(err, &lost) || try == attempts || (lost.sent && !repeatable) || errors.Is(err, errUnreadable) {
 			return reply, err
 		}
 	}
@@ -148,7 +166,10 @@ func (c *Client) once(ctx context.Context, req Request, each func(Reply)) (Reply
 	if err != nil {
 		return Reply{}, err
 	}
-	return cn.exchange(ctx, c.lastID.Add(1), req, each)
+	c.mu.Lock()
+	silent := c.silent
+	c.mu.Unlock()
+	return cn.exchange(ctx, c.lastID.Add(1), req, each, silent)
 }
 
 // connection returns the standing connection, or makes one.

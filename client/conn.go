@@ -176,7 +176,7 @@ func (cn *conn) cause() error {
 }
 
 // exchange sends req under id and waits for its last answer.
-func (cn *conn) exchange(ctx context.Context, id uint64, req wire.Request, each func(wire.Reply)) (wire.Reply, error) {
+func (cn *conn) exchange(ctx context.Context, id uint64, req wire.Request, each func(wire.Reply), silent silence) (wire.Reply, error) {
 	cl := &call{more: make(chan struct{}, 1)}
 	cn.mu.Lock()
 	if cn.err != nil {
@@ -191,9 +191,18 @@ func (cn *conn) exchange(ctx context.Context, id uint64, req wire.Request, each 
 	if sent, err := cn.write(ctx, req); err != nil {
 		return wire.Reply{}, explain(req.Command, sent, cn.lastWords(ctx, err))
 	}
+	timer := time.NewTimer(silent.after)
+	defer timer.Stop()
+	if silent.tell == nil {
+		timer.Stop()
+	}
 	for {
 		select {
 		case <-cl.more:
+			timer.Stop()
+		case <-timer.C:
+			silent.tell(cn.peer.pid)
+			continue
 		case <-ctx.Done():
 			return wire.Reply{}, fmt.Errorf("cannot wait for %s: %w", req.Command, ctx.Err())
 		}
@@ -261,6 +270,9 @@ func (cn *conn) drop(id uint64) {
 	delete(cn.calls, id)
 }
 
+// errUnreadable is what another request would only meet again.
+var errUnreadable = errors.New("it is no answer that einhyrningsins gives")
+
 var errTooLong = fmt.Errorf("the request is longer than the %d bytes that a line may have", wire.MaxLine)
 
 // write sends one line; sent tells whether any of it may have arrived.
@@ -327,7 +339,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	for {
 		part, err := r.ReadSlice('\n')
 		if len(line)+len(part) > maxReply {
-			return nil, fmt.Errorf("cannot read reply: it is longer than %d bytes", maxReply)
+			return nil, fmt.Errorf("%w: it is longer than %d bytes", errUnreadable, maxReply)
 		}
 		line = append(line, part...)
 		if err == nil {
@@ -347,13 +359,13 @@ func (cn *conn) deliver(line []byte) error {
 	if errors.Is(err, wire.ErrNotReply) {
 		var text string
 		if json.Unmarshal(line, &text) != nil {
-			return errors.New("cannot read reply: neither an object nor a string; is this an einhyrningsins?")
+			return fmt.Errorf("%w: neither an object nor a string; is this an einhyrningsins?", errUnreadable)
 		}
 		cn.remember(wire.Errorf(wire.Refused, "%s", text))
 		return nil
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 	id, err := strconv.ParseUint(string(reply.RequestID), 10, 64)
 	if err != nil {

@@ -69,6 +69,9 @@ type lostError struct {
 }
 
 func (e *lostError) Error() string {
+	if errors.Is(e.cause, errUnreadable) {
+		return fmt.Sprintf("cannot read the answer to %s: %v", e.command, e.cause)
+	}
 	if !e.sent {
 		return fmt.Sprintf("cannot send %s: %v: %v", e.command, ErrLost, e.cause)
 	}
