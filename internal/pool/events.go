@@ -156,9 +156,9 @@ func (e Exited) apply(p *Pool) {
 	case !w.serving():
 		p.note(Note{Kind: NoteEnded, Worker: *w, Text: e.How, Warn: e.Crash})
 	case w.overdue(): // its place was given to another one
-		p.note(Note{Kind: NoteDied, Worker: *w, Text: e.How, Warn: true})
+		p.note(Note{Kind: NoteDied, Worker: *w, Text: w.lastSaid(e.How), Warn: true})
 	case w.Phase == Ready && e.At-w.ReadyAt >= p.set.trial(), w.Phase == Starting && w.Uncertain:
-		p.note(Note{Kind: NoteDied, Worker: *w, Text: e.How, Warn: true})
+		p.note(Note{Kind: NoteDied, Worker: *w, Text: w.lastSaid(e.How), Warn: true})
 		p.vacate(w, e.At, false)
 	case w.Phase == Ready:
 		p.failed(w, e.At, e.How+" right after it was ready")
@@ -310,7 +310,7 @@ func describeFailure(w *Worker, how string) string {
 	if w.PID == 0 {
 		return how // it was no process yet
 	}
-	return fmt.Sprintf("worker %d (index %d, generation %d) %s", w.PID, w.Index, w.Generation, how)
+	return fmt.Sprintf("worker %d (index %d, generation %d) %s", w.PID, w.Index, w.Generation, w.lastSaid(how))
 }
 
 func failedStarts(k int) string {
