@@ -290,10 +290,10 @@ func (p *Pool) streak(w *Worker) *Streak {
 func (p *Pool) failed(w *Worker, at Time, how string) {
 	was := p.givenUp()
 	p.streak(w).failed(w, p.next)
-	p.st.LastFailure = Failure{Text: describeFailure(w, how), At: p.now}
+	p.st.LastFailure = Failure{Text: describeFailure(w, how), At: p.now, PID: w.PID}
 	if p.isNew(w) {
 		u := &p.st.Upgrade
-		u.Failure, u.SpawnFailed = p.st.LastFailure.Text, w.PID == 0
+		u.Failure, u.FailedPID, u.SpawnFailed = p.st.LastFailure.Text, w.PID, w.PID == 0
 	}
 	p.note(Note{Kind: NoteFailed, Worker: *w, Text: p.st.LastFailure.Text, Warn: true})
 	p.vacate(w, at, true)
