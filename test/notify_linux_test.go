@@ -52,6 +52,7 @@ var notifySteps = map[string]func(string) error{
 	"wait": func(path string) error { waitForFile(path); return nil },
 	"say":  func(text string) error { say("%s", text); return nil },
 	"end":  func(string) error { os.Exit(0); return nil },
+	"fail": func(string) error { os.Exit(3); return nil },
 	"beat": beatUntil,
 	"lie":  lie,
 	// What comes after the first datagram waits until the queue has room.

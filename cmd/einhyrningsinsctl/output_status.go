@@ -76,6 +76,9 @@ func (o *output) summary(st *client.Status) [][2]string {
 			text = age(now.Sub(*at)) + " ago: " + text
 		}
 		lines = append(lines, [2]string{"last failed", text})
+		if st.LastFailureStderr != "" {
+			lines = append(lines, [2]string{"its stderr", clean(st.LastFailureStderr)})
+		}
 	}
 	if st.Stopping {
 		lines = append(lines, [2]string{"stopping", o.paint(red, "yes: it ends with its last worker")})

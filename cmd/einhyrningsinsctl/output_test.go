@@ -67,6 +67,7 @@ func troubledStatus() *client.Status {
 	next := noon.Add(3400 * time.Millisecond)
 	st.Missing, st.NextSpawnAt, st.FailedStarts = 2, &next, 3
 	st.LastFailure = "worker 5003 of generation 13 exited with status 3 before it was ready"
+	st.LastFailureStderr = "in /var/log/\x1bweb.log"
 	st.Upgrade = wire.UpgradeStatus{State: wire.UpgradeAborted, Generation: 13, Ready: 1, Number: 4, Reason: st.LastFailure}
 	st.Workers = []wire.Worker{
 		{

@@ -7,6 +7,7 @@ import (
 
 	"einhyrningsins/internal/control"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/pool"
 )
 
 // A worker may have something to speak to us by that nobody else was given: a
@@ -60,13 +61,17 @@ func (l *loop) listenTo(serial uint64) {
 	}
 }
 
-func (l *loop) endChannels(serial uint64) {
-	for _, ch := range l.channels[serial] {
-		unix.Close(ch.fd)
+// endChannels ends what a worker that is gone had to speak to us by, and returns
+// what it had said and was not heard yet.
+func (l *loop) endChannels(serial uint64) (last []pool.Event) {
+	l.listenTo(serial) // it may have died while no master ran
+	for _, e := range l.heard.Remove(serial) {
+		l.logSaid(e)
+		last = append(last, eventsOf(e)...)
+		l.answer(e.Release)
 	}
-	delete(l.channels, serial)
-	l.heard.Remove(serial)
 	l.control.EndWorker(serial)
+	return last
 }
 
 // workerOfChannel finds the worker that speaks on its own connection. It need

@@ -202,7 +202,12 @@ func (l *loop) conclude(c *control.Call, o pool.Outcome) {
 		if from != "" {
 			from += ","
 		}
-		err := wire.Errorf(code, "the upgrade to generation %d%s was not done: %s", o.Generation, from, o.Reason)
+		text := fmt.Sprintf("the upgrade to generation %d%s was not done: %s", o.Generation, from, o.Reason)
+		if data.Stderr = whereWritten(o.FailedPID); data.Stderr != "" {
+			data.PID = o.FailedPID
+			text += fmt.Sprintf(" (stderr of worker %d: %s)", data.PID, data.Stderr)
+		}
+		err := &wire.Error{Code: code, Message: text}
 		l.answer(func() { c.FailWith(err, data) })
 	}
 }

@@ -107,8 +107,7 @@ func (l *loop) goOn(o *opening) error {
 		case c.Failed != nil:
 			events = append(events, l.spawnFailed(c.Failed))
 		case c.Exit != nil:
-			l.forgetWorker(c.Serial)
-			events = append(events, exited(c.Exit))
+			events = append(events, append(l.forgetWorker(c.Serial), exited(c.Exit))...)
 		case c.PID != 0:
 			l.byPID[c.PID] = c.Serial
 		}

@@ -86,16 +86,16 @@ func (l *loop) exited(m *link.Exited) {
 	if l.byPID[m.PID] == m.Serial {
 		delete(l.byPID, m.PID)
 	}
-	l.forgetWorker(m.Serial)
-	l.step(exited(m))
+	l.step(append(l.forgetWorker(m.Serial), exited(m))...)
 }
 
-// forgetWorker forgets what only a worker that lives has.
-func (l *loop) forgetWorker(serial uint64) {
+// forgetWorker forgets what only a worker that lives has, and returns what it had
+// said that was not heard yet.
+func (l *loop) forgetWorker(serial uint64) (last []pool.Event) {
 	delete(l.pinged, serial)
 	delete(l.told, serial)
-	l.endChannels(serial)
 	l.endProbe(serial)
+	return l.endChannels(serial)
 }
 
 func exited(m *link.Exited) pool.Exited {

@@ -5,6 +5,7 @@ package master
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,6 +129,35 @@ func TestBarrierWaitsForTheKeeper(t *testing.T) {
 	}
 	if n, err := r.Read(make([]byte, 1)); n != 0 || os.IsTimeout(err) {
 		t.Errorf("read %d, %v", n, err)
+	}
+}
+
+// TestLastWords: what a worker said right before its end is part of the reason,
+// though its end is heard first; and if no master ran, the next reads it.
+func TestLastWords(t *testing.T) {
+	for _, name := range []string{"heard after the end", "said to nobody"} {
+		t.Run(name, func(t *testing.T) {
+			k := newNotifyKeeper(t)
+			m := k.mouth()
+			exit := &link.Exited{Serial: 1, PID: os.Getpid(), At: link.Now(), Code: 3}
+			m.say("STATUS=cannot open the database")
+			if name == "said to nobody" {
+				k.hello.Masters, k.hello.NextSerial, k.hello.Rebuild = 1, 2, "the test says so"
+				k.fds = map[uint64]int{1: k.give(m.ours)}
+				k.start(link.Child{Serial: 1, Generation: 1, PID: os.Getpid(), StartedAt: exit.At, ReadyAt: exit.At, Channels: []link.ChannelKind{link.ChannelNotify}, Exit: exit})
+			} else {
+				k.start()
+				expect[*link.Spawn](k)
+				k.conn.Send(&link.Channel{Serial: 1, Kind: link.ChannelNotify}, k.give(m.ours))
+				k.conn.Send(&link.Spawned{Serial: 1, PID: os.Getpid(), At: link.Now()})
+				k.conn.Send(exit)
+			}
+			for {
+				if save := expect[*link.Save](k); strings.Contains(string(save.Data), "it said: cannot open the database") {
+					return
+				}
+			}
+		})
 	}
 }
 

@@ -38,7 +38,7 @@ func (l *loop) statusData() *wire.Status {
 		Generation: st.Generation, GoodGeneration: st.Good, Number: st.Number,
 		AckMode: l.cfg.AckMode(), Sockets: []wire.Socket{}, Workers: []wire.Worker{},
 		Missing: l.pool.Missing(), FailedStarts: st.Failures.Count,
-		LastFailure: st.LastFailure.Text, Stopping: l.stopping(),
+		LastFailure: st.LastFailure.Text, LastFailureStderr: whereWritten(st.LastFailure.PID), Stopping: l.stopping(),
 		KeeperVersion: l.hello.Software, ReloadUndone: l.hello.GaveUp, Generations: l.generations(),
 		Upgrade: wire.UpgradeStatus{
 			State: st.Upgrade.Phase.String(), Generation: st.Upgrade.Generation,

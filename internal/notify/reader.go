@@ -130,6 +130,31 @@ func (r *reader) fill(e *Event, stop <-chan struct{}) error {
 	return nil
 }
 
+// rest reads what there is still, when the goroutine has ended: so much at most,
+// for others may be left that speak on.
+func (r *reader) rest() (last []Event) {
+	_ = r.raw.Control(func(fd uintptr) {
+		for range maxBatch {
+			d, err := r.read(int(fd))
+			if err != nil {
+				return
+			}
+			if r.left.barrier { // each has a descriptor of its own
+				last, r.left = append(last, r.left), Event{}
+			}
+			r.left.Serial = r.serial
+			r.take(&r.left, d, noWait)
+		}
+	})
+	if !r.left.empty() {
+		last, r.left = append(last, r.left), Event{}
+	}
+	return last
+}
+
+// noWait is for who has no time to wait until descriptors are closed.
+var noWait = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
+
 // take adds a datagram to the event, if it counts.
 func (r *reader) take(e *Event, d datagram, stop <-chan struct{}) {
 	accepted := r.pipe || r.accepts(d)
@@ -217,16 +242,7 @@ func (r *reader) receive(wait bool) (d datagram, err error) {
 	var rerr error
 	err = r.raw.Read(func(fd uintptr) bool {
 		r.busy.Store(true)
-		for {
-			if r.pipe {
-				d, rerr = r.newline(int(fd))
-			} else {
-				d, rerr = r.datagram(int(fd))
-			}
-			if rerr != syscall.EINTR {
-				break
-			}
-		}
+		d, rerr = r.read(int(fd))
 		if !isAgain(rerr) || !wait {
 			return true
 		}
@@ -237,6 +253,20 @@ func (r *reader) receive(wait bool) (d datagram, err error) {
 		err = rerr
 	}
 	return d, err
+}
+
+// read reads a datagram, or from a pipe; EAGAIN: there is nothing.
+func (r *reader) read(fd int) (d datagram, err error) {
+	for {
+		if r.pipe {
+			d, err = r.newline(fd)
+		} else {
+			d, err = r.datagram(fd)
+		}
+		if err != syscall.EINTR {
+			return d, err
+		}
+	}
 }
 
 // newline reads a pipe. What comes before a newline means nothing, and nothing

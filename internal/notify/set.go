@@ -73,31 +73,29 @@ func (s *Set) Reaches(serial uint64) bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// Remove is for a worker that is gone.
-func (s *Set) Remove(serial uint64) {
-	s.remove(key{serial, false})
-	s.remove(key{serial, true})
+// Remove is for a worker that is gone. It returns what the worker had said and
+// Events has not delivered, in order: the last words of one that failed are among
+// it. Each of these events has to be released, too.
+func (s *Set) Remove(serial uint64) (last []Event) {
+	return append(s.remove(key{serial, false}), s.remove(key{serial, true})...)
 }
 
 // EndPipe is for a pipe by which nothing more comes.
 func (s *Set) EndPipe(serial uint64) { s.remove(key{serial, true}) }
 
-func (s *Set) remove(k key) {
+func (s *Set) remove(k key) (last []Event) {
 	r := s.readers[k]
 	if r == nil {
-		return
+		return nil
 	}
 	delete(s.readers, k)
-	if r.stop == nil {
-		r.file.Close()
-		return
-	}
-	r.end()
-	go func() {
+	if r.stop != nil {
+		r.end()
 		<-r.done
-		r.file.Close()
-		r.left.Release()
-	}()
+	}
+	last = r.rest()
+	go r.file.Close() // it may hold descriptors that nobody took, see discard
+	return last
 }
 
 // Events delivers what workers say. What one says is delivered in order.

@@ -156,9 +156,9 @@ func (e Exited) apply(p *Pool) {
 	case !w.serving():
 		p.note(Note{Kind: NoteEnded, Worker: *w, Text: e.How, Warn: e.Crash})
 	case w.overdue(): // its place was given to another one
-		p.note(Note{Kind: NoteDied, Worker: *w, Text: e.How, Warn: true})
+		p.note(Note{Kind: NoteDied, Worker: *w, Text: w.lastSaid(e.How), Warn: true})
 	case w.Phase == Ready && e.At-w.ReadyAt >= p.set.trial(), w.Phase == Starting && w.Uncertain:
-		p.note(Note{Kind: NoteDied, Worker: *w, Text: e.How, Warn: true})
+		p.note(Note{Kind: NoteDied, Worker: *w, Text: w.lastSaid(e.How), Warn: true})
 		p.vacate(w, e.At, false)
 	case w.Phase == Ready:
 		p.failed(w, e.At, e.How+" right after it was ready")
@@ -290,10 +290,10 @@ func (p *Pool) streak(w *Worker) *Streak {
 func (p *Pool) failed(w *Worker, at Time, how string) {
 	was := p.givenUp()
 	p.streak(w).failed(w, p.next)
-	p.st.LastFailure = Failure{Text: describeFailure(w, how), At: p.now}
+	p.st.LastFailure = Failure{Text: describeFailure(w, how), At: p.now, PID: w.PID}
 	if p.isNew(w) {
 		u := &p.st.Upgrade
-		u.Failure, u.SpawnFailed = p.st.LastFailure.Text, w.PID == 0
+		u.Failure, u.FailedPID, u.SpawnFailed = p.st.LastFailure.Text, w.PID, w.PID == 0
 	}
 	p.note(Note{Kind: NoteFailed, Worker: *w, Text: p.st.LastFailure.Text, Warn: true})
 	p.vacate(w, at, true)
@@ -310,7 +310,7 @@ func describeFailure(w *Worker, how string) string {
 	if w.PID == 0 {
 		return how // it was no process yet
 	}
-	return fmt.Sprintf("worker %d (index %d, generation %d) %s", w.PID, w.Index, w.Generation, how)
+	return fmt.Sprintf("worker %d (index %d, generation %d) %s", w.PID, w.Index, w.Generation, w.lastSaid(how))
 }
 
 func failedStarts(k int) string {

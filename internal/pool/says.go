@@ -135,6 +135,15 @@ func (e Extended) apply(p *Pool) {
 	}
 }
 
+// lastSaid is how a worker came to grief, and what it had said of itself for
+// people: often that is the reason.
+func (w *Worker) lastSaid(how string) string {
+	if w.Status == "" {
+		return how
+	}
+	return how + "; it said: " + w.Status
+}
+
 func (e Said) apply(p *Pool) {
 	if w := p.workers[e.Serial]; w != nil && w.Status != e.Text {
 		p.change(w, func() { w.Status = e.Text })

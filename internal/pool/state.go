@@ -129,6 +129,7 @@ type Upgrade struct {
 	Again       bool         `json:"again"` // HUP came meanwhile
 	AgainFleet  bool         `json:"again_fleet"`
 	Failure     string       `json:"failure"`      // the last failed start of the new generation
+	FailedPID   int          `json:"failed_pid"`   // whose it was; 0: it never was a process
 	Reason      string       `json:"reason"`       // why it was aborted
 	SpawnFailed bool         `json:"spawn_failed"` // its program could not be started at all
 	LookFailed  bool         `json:"look_failed"`  // there was nothing to start its workers from
@@ -142,6 +143,7 @@ type Outcome struct {
 	Reason      string       `json:"reason"`
 	SpawnFailed bool         `json:"spawn_failed"`
 	LookFailed  bool         `json:"look_failed"`
+	FailedPID   int          `json:"failed_pid"` // of the worker that the reason of an abort is about; 0: none
 }
 
 // Streak counts failed starts in a row. A cause that many workers share counts
@@ -205,6 +207,7 @@ type Shortage struct {
 type Failure struct {
 	Text string `json:"text"`
 	At   Time   `json:"at"`
+	PID  int    `json:"pid"` // of the worker; 0: it never was a process
 }
 
 // Stop is how far the way out has come.

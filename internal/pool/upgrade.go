@@ -204,7 +204,11 @@ func (p *Pool) again() {
 // record remembers how an upgrade ended, for clients that ask later.
 func (p *Pool) record(phase UpgradePhase, reason string) {
 	u := &p.st.Upgrade
-	p.st.History = append(slices.Clone(p.st.History), Outcome{u.Generation, u.From, phase, reason, u.SpawnFailed, u.LookFailed})
+	o := Outcome{Generation: u.Generation, From: u.From, Phase: phase, Reason: reason, SpawnFailed: u.SpawnFailed, LookFailed: u.LookFailed}
+	if phase == Aborted {
+		o.FailedPID = u.FailedPID
+	}
+	p.st.History = append(slices.Clone(p.st.History), o)
 	if extra := len(p.st.History) - maxHistory; extra > 0 {
 		p.st.History = p.st.History[extra:]
 	}

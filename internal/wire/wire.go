@@ -181,8 +181,11 @@ type Status struct {
 	FailedStarts   int           `json:"failed_starts"`   // in a row
 	LastFailure    string        `json:"last_failure"`    // what the last failed start was; "" if none since the last upgrade that was done
 	LastFailureAt  *time.Time    `json:"last_failure_at"` // when; null if none
-	Stopping       bool          `json:"stopping"`
-	Generations    []Generation  `json:"generations"` // of which workers live or may be started, the newest last
+	// Where that worker's stderr went, for people: "in /var/log/app.log",
+	// "journalctl -b _PID=4711"; "" if it never was a process.
+	LastFailureStderr string       `json:"last_failure_stderr"`
+	Stopping          bool         `json:"stopping"`
+	Generations       []Generation `json:"generations"` // of which workers live or may be started, the newest last
 }
 
 // Generation is what the workers of one generation were started from.
@@ -261,8 +264,9 @@ type Progress struct {
 	State      string `json:"state"` // of the upgrade: UpgradeRunning … UpgradeSuperseded
 	Ready      int    `json:"ready"`
 	Number     int    `json:"number"`
-	From       string `json:"from,omitempty"`  // as in UpgradeStatus
-	Event      string `json:"event,omitempty"` // spawned, ready, retired, failed, waiting
-	PID        int    `json:"pid,omitempty"`   // the worker that Event is about; 0: none
-	Index      int    `json:"index"`           // its index
+	From       string `json:"from,omitempty"`   // as in UpgradeStatus
+	Event      string `json:"event,omitempty"`  // spawned, ready, retired, failed, waiting
+	PID        int    `json:"pid,omitempty"`    // the worker that Event, or the reason of an abort, is about; 0: none
+	Index      int    `json:"index"`            // its index, with an Event
+	Stderr     string `json:"stderr,omitempty"` // where the stderr of the worker went that the reason is about, for people
 }
