@@ -38,7 +38,7 @@ var rooms = []room{
 	{"internal/channel", []string{"internal/childenv", "internal/link", "internal/notify"}, []string{sys}, "it makes descriptors for the keeper, and hears nothing"},
 	{"internal/notify", nil, []string{sys}, "keeper and master use its two ends; it knows neither, and decides nothing"},
 	{"internal/platform", nil, []string{sys}, "a room at the bottom: it asks the operating system, and remembers nothing"},
-	{"internal/memory", nil, nil, "a room at the bottom: it knows the runtime, and nothing of what is done"},
+	{"internal/memory", nil, []string{sys}, "a room at the bottom: it knows the runtime, and nothing of what is done"},
 	{"internal/claim", nil, []string{sys}, "a room at the bottom: it knows paths, and nothing of processes"},
 	{"internal/step", []string{"internal/childenv", "internal/config", "internal/launch", "internal/platform"}, []string{sys}, "it lives for a moment in a worker's place, and does what the keeper has decided"},
 	{"internal/keeper", []string{"internal/bind", "internal/channel", "internal/childenv", "internal/claim", "internal/config", "internal/launch", "internal/link", "internal/memory", "internal/notify", "internal/platform", "internal/step", "internal/version"}, []string{sys}, "it decides nothing and parses nothing that a client sends, so that no client can bring it down"},

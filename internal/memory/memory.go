@@ -2,7 +2,8 @@
 
 // Package memory keeps keeper and master small: they live for years, and most of
 // the time nothing happens. [Tune] lets them collect garbage early; a [Rest]
-// gives back to the system what a burst of work has left behind, once it is over.
+// gives back to the system what a burst of work has left behind, once it is over:
+// garbage, and the pages of the program itself that are not used at rest.
 // The runtime by itself would do that slowly and in part.
 package memory
 
@@ -56,4 +57,5 @@ func (r *Rest) giveBack() {
 		return
 	}
 	debug.FreeOSMemory()
+	letGoOfProgram()
 }
