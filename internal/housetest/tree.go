@@ -10,6 +10,7 @@
 //   - code_test.go: length, time in tests, words, panics, tickers.
 //   - licence_test.go: the header of each file.
 //   - docs_test.go: options and links in README and docs.
+//   - manuals_test.go: the form of man pages, and what they refer to.
 //
 // A rule that has become wrong is changed here and in docs/design.md, in the
 // same commit as the code that breaks it.
