@@ -48,7 +48,8 @@ demo: build
 
 test:
 	@scripts/need $(NEEDED)
-	@set -o pipefail; CGO_ENABLED=1 $(GO) test -race -json $(TESTFLAGS) ./... | $(GO) run ./scripts/testsummary
+	@CGO_ENABLED=0 $(GO) build -o build/ ./scripts/testexec ./scripts/testsummary
+	@set -o pipefail; CGO_ENABLED=1 $(GO) test -race -json -exec '"$(CURDIR)/build/testexec"' $(TESTFLAGS) ./... | build/testsummary
 
 check:
 	@scripts/check
