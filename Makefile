@@ -32,7 +32,7 @@ COMPLETED  = $(PROGRAMS) einhorn
 # Without cgo the programs need no C library, and run wherever the kernel does.
 BUILDFLAGS = -trimpath -ldflags '-s -w -X einhyrningsins/internal/version.Version=$(VERSION)'
 # What the tests run beside the programs themselves.
-NEEDED     = gcc bash zsh fish mandoc python3 ruby php perl start_server systemd-socket-activate systemd-notify node gunicorn hypercorn uvicorn uwsgi \
+NEEDED     = gcc ps bash zsh fish mandoc python3 ruby php perl start_server systemd-socket-activate systemd-notify node gunicorn hypercorn uvicorn uwsgi \
              puma ruby:sd_notify unicorn rackup starman perl:Net::Server::SS::PreFork plackup perl:Plack::Handler::Starlet nginx rustc
 
 .PHONY: all build demo test check bench fuzz completion install uninstall clean
