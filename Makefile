@@ -24,6 +24,10 @@ INSTALL ?= install
 # tree without git has only the version in internal/version.
 VERSION ?= $(shell scripts/version)
 
+# The version says it already; and git refuses to say more about a clone that
+# belongs to somebody else.
+export GOFLAGS := $(shell $(GO) env GOFLAGS) -buildvcs=false
+
 PROGRAMS   = einhyrningsins einhyrningsinsctl
 # By these names they read einhorn's command lines.
 LINKS      = einhorn:einhyrningsins einhornsh:einhyrningsinsctl

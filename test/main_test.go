@@ -65,7 +65,7 @@ func (b built) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	args := []string{"build", "-o", dir + "/"}
+	args := []string{"build", "-buildvcs=false", "-o", dir + "/"}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
