@@ -85,6 +85,25 @@ func niceness(pid int) (list []string, err error) {
 	return list, nil
 }
 
+// setNiceness gives a script $NICE0, the niceness of the tests, to $NICE9, which
+// is 9 more. Less than now takes a privilege.
+func setNiceness(env *testscript.Env) error {
+	own, err := niceness(os.Getpid())
+	if err != nil {
+		return err
+	}
+	now := 0
+	if len(own) > 0 { // there is a /proc
+		if now, err = strconv.Atoi(own[0]); err != nil {
+			return err
+		}
+	}
+	for i := range 10 {
+		env.Setenv(fmt.Sprintf("NICE%d", i), strconv.Itoa(now+i))
+	}
+	return nil
+}
+
 // procState is one letter, or "" when there is no such process.
 func procState(pid int) (string, error) {
 	fields, err := procFields(pid)
