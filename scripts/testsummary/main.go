@@ -212,14 +212,14 @@ func inShort(text string) string {
 	return short.String()
 }
 
-// reason is what a test said when it skipped: the line behind its file name.
+// why matches what a test says when it skips, behind the name of its file; a
+// script skips by a line of testscript's cmd.go.
+var why = regexp.MustCompile(`(?m)^ +(?:\w+_test|cmd)\.go:\d+: (.+)$`)
+
+// reason is the last thing that a test said before it skipped.
 func reason(text string) string {
-	for line := range strings.Lines(text) {
-		if _, said, ok := strings.Cut(line, "_test.go:"); ok {
-			if _, said, ok := strings.Cut(said, ": "); ok {
-				return strings.TrimSpace(said)
-			}
-		}
+	if said := why.FindAllStringSubmatch(text, -1); len(said) > 0 {
+		return said[len(said)-1][1]
 	}
 	return "it does not say why"
 }

@@ -58,6 +58,7 @@ func TestSummary(t *testing.T) {
 	}{
 		{"all well", passing, false, 0, []string{"ok   p (0.2s)", "1 passed, 0 failed, 0 skipped"}},
 		{"a skip", passing + skipping, false, 0, []string{"skipped: p TestS: no shell here: none", "1 passed, 0 failed, 1 skipped"}},
+		{"a script's skip", passing + strings.Replace(skipping, "a_test.go:7", "cmd.go:380", 1), false, 0, []string{"skipped: p TestS: no shell here: none"}},
 		{"a skip that may not be", passing + skipping, true, 1, []string{"1 passed, 1 failed, 0 skipped"}},
 		{"a failure", passing + failing, false, 1, []string{"it broke", "FAIL q", "\nfailed: q TestB\n\tb_test.go:3: it broke\n1 passed, 1 failed, 0 skipped"}},
 		{"a build that fails", passing + broken, false, 1, []string{"# r\nr/r.go:1:2: ", "FAIL r", "\nfailed: r\n\tr/r.go:1:2: undefined: no\n1 passed, 1 failed"}},
