@@ -28,6 +28,9 @@ VERSION ?= $(shell scripts/version)
 # belongs to somebody else.
 export GOFLAGS := $(shell $(GO) env GOFLAGS) -buildvcs=false
 
+# Some servers are where a user does not look for programs.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
 PROGRAMS   = einhyrningsins einhyrningsinsctl
 # By these names they read einhorn's command lines.
 LINKS      = einhorn:einhyrningsins einhornsh:einhyrningsinsctl
