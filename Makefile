@@ -24,6 +24,13 @@ INSTALL ?= install
 # tree without git has only the version in internal/version.
 VERSION ?= $(shell scripts/version)
 
+# The version says it already; and git refuses to say more about a clone that
+# belongs to somebody else.
+export GOFLAGS := $(shell $(GO) env GOFLAGS) -buildvcs=false
+
+# Some servers are where a user does not look for programs.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
 PROGRAMS   = einhyrningsins einhyrningsinsctl
 # By these names they read einhorn's command lines.
 LINKS      = einhorn:einhyrningsins einhornsh:einhyrningsinsctl
@@ -32,7 +39,7 @@ COMPLETED  = $(PROGRAMS) einhorn
 # Without cgo the programs need no C library, and run wherever the kernel does.
 BUILDFLAGS = -trimpath -ldflags '-s -w -X einhyrningsins/internal/version.Version=$(VERSION)'
 # What the tests run beside the programs themselves.
-NEEDED     = gcc bash zsh fish mandoc python3 ruby php perl start_server systemd-socket-activate systemd-notify node gunicorn hypercorn uvicorn uwsgi \
+NEEDED     = gcc ps bash zsh fish mandoc python3 ruby php perl start_server systemd-socket-activate systemd-notify node gunicorn hypercorn uvicorn uwsgi \
              puma ruby:sd_notify unicorn rackup starman perl:Net::Server::SS::PreFork plackup perl:Plack::Handler::Starlet nginx rustc
 
 .PHONY: all build demo test check bench fuzz completion install uninstall clean
@@ -48,7 +55,8 @@ demo: build
 
 test:
 	@scripts/need $(NEEDED)
-	@set -o pipefail; CGO_ENABLED=1 $(GO) test -race -json $(TESTFLAGS) ./... | $(GO) run ./scripts/testsummary
+	@CGO_ENABLED=0 $(GO) build -o build/ ./scripts/testexec ./scripts/testsummary
+	@set -o pipefail; CGO_ENABLED=1 $(GO) test -race -json -exec '"$(CURDIR)/build/testexec"' $(TESTFLAGS) ./... | build/testsummary
 
 check:
 	@scripts/check

@@ -43,7 +43,7 @@ func newEnv(ctx context.Context, quick bool, stderr io.Writer) (*env, error) {
 		return nil, err
 	}
 	const module = "einhyrningsins/"
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/",
+	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/",
 		module+"cmd/"+daemonBin, module+"cmd/"+ctlBin, module+"examples/"+goHTTPBin, module+"bench/"+drainBin)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

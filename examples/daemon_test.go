@@ -121,6 +121,8 @@ func (d *daemon) cleanUp(dir string) {
 	}
 	d.cmd.Process.Kill()
 	<-d.gone
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
 	for range 1000 {
 		for _, pid := range d.marked() {
 			syscall.Kill(pid, syscall.SIGKILL)
@@ -128,7 +130,7 @@ func (d *daemon) cleanUp(dir string) {
 		if len(d.marked()) == 0 {
 			break
 		}
-		<-time.After(2 * time.Millisecond)
+		<-look.C
 	}
 	if d.t.Failed() {
 		d.t.Logf("log of the daemon: %s", d.lastWords())

@@ -72,7 +72,7 @@ func TestMain(m *testing.M) {
 	goBinary = filepath.Join(dir, "go-http")
 	daemonBinary = filepath.Join(dir, "einhyrningsins")
 	for output, source := range map[string]string{goBinary: "./go-http", daemonBinary: "../cmd/einhyrningsins"} {
-		if out, err := exec.Command("go", "build", "-o", output, source).CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", output, source).CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "cannot build %s: %v\n%s", source, err, out)
 			os.Exit(1)
 		}

@@ -16,7 +16,7 @@ import (
 func built(t *testing.T, dir string) []string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), dir)
-	if out, err := exec.Command("go", "build", "-o", program, "./"+dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./"+dir).CombinedOutput(); err != nil {
 		t.Fatalf("cannot build %s: %v\n%s", dir, err, out)
 	}
 	return []string{program, "-build", "{generation}"}

@@ -204,8 +204,12 @@ func (d *daemon) waitAnswer(ts *testscript.TestScript) {
 			ts.Fatalf("daemon %s has ended (%v):\n%s", d.name, d.cmd.ProcessState, tail(d.log))
 		default:
 		}
-		_, err := askStatus(d.sock)
-		return err == nil, fmt.Sprint(err)
+		st, err := askStatus(d.sock)
+		if err != nil {
+			return false, err.Error()
+		}
+		// The master of one that was killed may still answer.
+		return st.PID == d.cmd.Process.Pid, fmt.Sprintf("keeper %d does", st.PID)
 	})
 }
 

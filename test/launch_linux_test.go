@@ -66,6 +66,9 @@ func beBound(files int) error {
 // beLocked goes to a directory and takes everybody's right to be there. Root
 // has to give up capabilities(7) for that, with the next program.
 func beLocked(dir string) error {
+	if err := unix.Chmod(dir, 0o700); err != nil { // somebody was here before
+		return err
+	}
 	if err := unix.Chdir(dir); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (b built) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	args := []string{"build", "-o", dir + "/"}
+	args := []string{"build", "-buildvcs=false", "-o", dir + "/"}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
@@ -161,6 +161,9 @@ func setup(t *testing.T, env *testscript.Env) error {
 	env.Setenv("ROOT", root)
 	env.Setenv("GORACE", os.Getenv("GORACE"))
 	env.Setenv("HOME", env.WorkDir)
+	if err := setNiceness(env); err != nil {
+		return err
+	}
 	// Workers of other users must be able to reach the control socket.
 	if err := os.Chmod(filepath.Dir(env.WorkDir), 0o711); err != nil {
 		return err

@@ -69,22 +69,23 @@ func beatUntil(path string) error {
 	if err == nil && interval == 0 {
 		err = errors.New("there is no watchdog")
 	}
-	for err == nil && !exists(path) {
-		_, _ = systemd.SdNotify(false, systemd.SdNotifyWatchdog)
-		<-time.After(interval / 10)
+	if err != nil {
+		return err
 	}
-	return err
+	again(interval/10, func() bool {
+		_, _ = systemd.SdNotify(false, systemd.SdNotifyWatchdog)
+		return exists(path)
+	})
+	return nil
 }
 
 // lie sends READY=1 to all sockets of workers but our own, until a file is there.
-func lie(path string) error {
-	for !exists(path) {
-		if err := sendToOthers("READY=1\nSTATUS=a lie"); err != nil {
-			return err
-		}
-		<-time.After(10 * time.Millisecond)
-	}
-	return nil
+func lie(path string) (err error) {
+	again(10*time.Millisecond, func() bool {
+		err = sendToOthers("READY=1\nSTATUS=a lie")
+		return err != nil || exists(path)
+	})
+	return err
 }
 
 func sendToOthers(text string) error {
@@ -119,10 +120,12 @@ func sendForEver(data []byte, fds []int) error {
 	if fds != nil {
 		oob = unix.UnixRights(fds...)
 	}
+	retry := time.NewTicker(time.Millisecond)
+	defer retry.Stop()
 	for n := 0; ; n++ {
 		err := unix.Sendmsg(fd, data, oob, nil, 0)
 		if err == unix.EMSGSIZE || err == unix.ENOBUFS || err == unix.ETOOMANYREFS || err == unix.EINTR {
-			<-time.After(time.Millisecond) // all that we may send is under way
+			<-retry.C // all that we may send is under way
 			continue
 		}
 		if err != nil {

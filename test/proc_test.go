@@ -29,20 +29,21 @@ func canIPv6() bool {
 
 // fillPipe writes to a pipe until it takes no more.
 func fillPipe(w *os.File) error {
-	if err := w.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+	conn, err := w.SyscallConn()
+	if err != nil {
 		return err
 	}
-	defer w.SetWriteDeadline(time.Time{})
 	block := bytes.Repeat([]byte("full\n"), 1000)
-	for {
-		_, err := w.Write(block)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
+	var full error
+	err = conn.Control(func(fd uintptr) { // as os.Pipe made it, it does not block
+		for full == nil || full == unix.EINTR {
+			_, full = unix.Write(int(fd), block)
 		}
-		if err != nil {
-			return err
-		}
+	})
+	if err == nil && full != unix.EAGAIN {
+		err = full
 	}
+	return err
 }
 
 // procFields are the fields of /proc/PID/stat after the command's name: the
@@ -83,6 +84,25 @@ func niceness(pid int) (list []string, err error) {
 	}
 	slices.Sort(list)
 	return list, nil
+}
+
+// setNiceness gives a script $NICE0, the niceness of the tests, to $NICE9, which
+// is 9 more. Less than now takes a privilege.
+func setNiceness(env *testscript.Env) error {
+	own, err := niceness(os.Getpid())
+	if err != nil {
+		return err
+	}
+	now := 0
+	if len(own) > 0 { // there is a /proc
+		if now, err = strconv.Atoi(own[0]); err != nil {
+			return err
+		}
+	}
+	for i := range 10 {
+		env.Setenv(fmt.Sprintf("NICE%d", i), strconv.Itoa(now+i))
+	}
+	return nil
 }
 
 // procState is one letter, or "" when there is no such process.
@@ -132,6 +152,8 @@ func isMarked(pid int, prefix string) bool {
 
 // killMarked ends the processes with a mark, and returns those that it can't.
 func killMarked(prefix string) (left []int) {
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
 	for range 1000 {
 		left = marked(prefix)
 		if len(left) == 0 {
@@ -140,7 +162,7 @@ func killMarked(prefix string) (left []int) {
 		for _, pid := range left {
 			killIfMarked(pid, prefix)
 		}
-		<-time.After(2 * time.Millisecond)
+		<-look.C
 	}
 	return left
 }

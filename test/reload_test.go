@@ -28,7 +28,7 @@ func cmdOtherVersion(ts *testscript.TestScript, neg bool, args []string) {
 	binary := otherVersions.built[args[1]]
 	if binary == "" {
 		binary = filepath.Join(binaries, "einhyrningsins-"+args[1])
-		words := []string{"build", "-ldflags", "-X einhyrningsins/internal/version.Version=" + args[1], "-o", binary}
+		words := []string{"build", "-buildvcs=false", "-ldflags", "-X einhyrningsins/internal/version.Version=" + args[1], "-o", binary}
 		if raceEnabled {
 			words = append(words, "-race")
 		}

@@ -80,7 +80,7 @@ func workerMain(args []string) int {
 	if p.beat != "" {
 		go beatUntil(strings.ReplaceAll(p.beat, "INDEX", os.Getenv("EINHORN_CHILD_INDEX")))
 	}
-	<-time.After(p.boot)
+	time.Sleep(p.boot)
 	if err := p.serve(); err != nil {
 		fmt.Fprintln(os.Stderr, "tworker:", err)
 		return 1
@@ -104,8 +104,15 @@ func exists(path string) bool {
 }
 
 func waitForFile(path string) {
-	for !exists(path) {
-		<-time.After(5 * time.Millisecond)
+	again(5*time.Millisecond, func() bool { return exists(path) })
+}
+
+// again calls over once each interval, until it says that it is over.
+func again(interval time.Duration, over func() bool) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for !over() {
+		<-tick.C
 	}
 }
 

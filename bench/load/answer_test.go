@@ -31,11 +31,15 @@ func write(status int, body []byte, chunk int) []byte {
 	return b.Bytes()
 }
 
+// FuzzAnswerRoundTrip has bodies that repeat a short part, so that they outgrow the
+// buffers and the input stays short: what is long is minimized for a minute.
 func FuzzAnswerRoundTrip(f *testing.F) {
-	f.Add([]byte("hello"), uint16(0), false)
-	f.Add([]byte("hello"), uint16(2), true)
-	f.Add(bytes.Repeat([]byte("0\r\n\r\n"), 3000), uint16(4096), false)
-	f.Fuzz(func(t *testing.T, body []byte, chunk uint16, slow bool) {
+	const longest = 5 << 10 // more than a reader begins with
+	f.Add([]byte("hello"), uint16(1), uint16(0), false)
+	f.Add([]byte("hello"), uint16(1), uint16(2), true)
+	f.Add([]byte("0\r\n\r\n"), uint16(3000), uint16(4096), false)
+	f.Fuzz(func(t *testing.T, part []byte, times, chunk uint16, slow bool) {
+		body := bytes.Repeat(part, min(int(times), longest/max(len(part), 1)))
 		wire := write(200, body, int(chunk))
 		var src io.Reader = bytes.NewReader(wire)
 		if slow {

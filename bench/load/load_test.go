@@ -259,7 +259,7 @@ func TestRatePacesAndCountsTheWait(t *testing.T) {
 	const rate, stalled = 1000, 100 * time.Millisecond
 	addr := serve(t, script{func(c *net.TCPConn, in *bufio.Reader) {
 		take(in)
-		<-time.After(stalled) // the fault itself: a server that stands still
+		time.Sleep(stalled) // the fault itself: a server that stands still
 		io.WriteString(c, ok)
 		answers(ok)(c, in)
 	}})

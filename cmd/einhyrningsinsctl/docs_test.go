@@ -151,29 +151,6 @@ func TestEinhornshManPage(t *testing.T) {
 	}
 }
 
-func TestManPageLint(t *testing.T) {
-	for _, page := range []string{manPage, einhornshPage} {
-		lint(t, page)
-	}
-}
-
-func lint(t *testing.T, page string) {
-	mandoc, err := exec.LookPath("mandoc")
-	if err != nil {
-		t.Skip("no mandoc here")
-	}
-	// Its exit status counts a reference to a page that isn't installed, too.
-	out, _ := exec.Command(mandoc, "-T", "lint", "-W", "style", page).CombinedOutput()
-	for line := range strings.Lines(string(out)) {
-		if !strings.Contains(line, "referenced manual not found: Xr einh") {
-			t.Error(line)
-		}
-	}
-	if text, err := exec.Command(mandoc, "-T", "ascii", page).Output(); err != nil && len(text) == 0 {
-		t.Errorf("mandoc cannot show %s: %v", page, err)
-	}
-}
-
 // TestEveryCommandExplainsItself: each has examples, and completion that never
 // offers files.
 func TestEveryCommandExplainsItself(t *testing.T) {

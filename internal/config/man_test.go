@@ -4,7 +4,6 @@ package config
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -84,16 +83,5 @@ func checkManPage(t *testing.T, l dialect) {
 		if !strings.Contains(text, "The default is "+def) && !strings.Contains(text, "The default is the "+def) {
 			t.Errorf("the man page does not say that the default of --%s is %s: %s", o.Name, def, text)
 		}
-	}
-}
-
-func TestManPageLint(t *testing.T) {
-	mandoc, err := exec.LookPath("mandoc")
-	if err != nil {
-		t.Skip("mandoc is not installed")
-	}
-	out, _ := exec.Command(mandoc, "-T", "lint", "-W", "warning", own.manPage(), einhorn.manPage(), filepath.Join("..", "..", "docs", "man", "einhornsh.1")).CombinedOutput()
-	if len(out) > 0 {
-		t.Errorf("%s", out)
 	}
 }

@@ -47,19 +47,6 @@ func uses(file goFile, f func(pkg, name string, at token.Pos)) {
 	})
 }
 
-func TestNoTestSleeps(t *testing.T) {
-	for _, file := range parsed(t) {
-		if !file.test {
-			continue
-		}
-		uses(file, func(pkg, name string, at token.Pos) {
-			if pkg == "time" && name == "Sleep" {
-				t.Errorf("%s: a test waits for a state, never for a time: no time.Sleep", file.fset.Position(at))
-			}
-		})
-	}
-}
-
 // idle are the rooms that may not wake up while nothing happens.
 var idle = []string{"cmd/einhyrningsins", "internal/control", "internal/keeper", "internal/link", "internal/logging", "internal/master", "internal/memory", "internal/pool"}
 

@@ -7,9 +7,11 @@
 //   - tree.go reads the module's files.
 //   - imports_test.go: who may import whom, each ban with its reason.
 //   - size_test.go: what the daemon links.
-//   - code_test.go: length, time in tests, words, panics, tickers.
+//   - code_test.go: length, words, panics, tickers.
+//   - sleep_test.go: time in tests.
 //   - licence_test.go: the header of each file.
 //   - docs_test.go: options and links in README and docs.
+//   - manuals_test.go: the form of man pages, and what they refer to.
 //
 // A rule that has become wrong is changed here and in docs/design.md, in the
 // same commit as the code that breaks it.

@@ -75,6 +75,7 @@ type testKeeper struct {
 	sys    *fakeSystem
 	theirs *link.Conn // the master's end
 	pids   int
+	took   []any // steps, which hang as long as somebody has their pipes
 }
 
 func newTestKeeper(t *testing.T) *testKeeper {

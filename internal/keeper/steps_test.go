@@ -38,7 +38,9 @@ func (k *testKeeper) stepOfNextJob() testStep {
 	}
 	k.answered(answer{job: j, pid: pid, report: to.Report})
 	k.reap()
-	return testStep{k, pid, to}
+	w := testStep{k, pid, to}
+	k.took = append(k.took, w)
+	return w
 }
 
 // says lets the process say something on its pipe and close it.

@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -27,18 +29,27 @@ func main() {
 
 // event is one line of go test -json; see "go doc test2json".
 type event struct {
-	Action     string
-	Package    string
-	ImportPath string // of a build
-	Test       string // "": the package as a whole
-	Elapsed    float64
-	Output     string
+	Action      string
+	Package     string
+	ImportPath  string // of a build
+	FailedBuild string // the ImportPath of the build that has failed
+	Test        string // "": the package as a whole
+	Elapsed     float64
+	Output      string
 }
+
+// test names a test, or a package as a whole when name is "".
+type test struct{ pkg, name string }
+
+func (t test) String() string { return strings.TrimSpace(t.pkg + " " + t.name) }
 
 // summary is what was seen so far.
 type summary struct {
 	out                     io.Writer
-	output                  map[string]*strings.Builder // of each test that runs
+	output                  map[test]*strings.Builder   // of each test that has not ended
+	builds                  map[string]*strings.Builder // the output of each build, by ImportPath
+	running                 []test                      // in the order in which they began
+	paused                  map[test]bool               // those of them that wait for their turn
 	failing                 map[string]bool             // packages with a failed test
 	skipped                 []string
 	failures                []string // each failed test with what it said
@@ -46,7 +57,7 @@ type summary struct {
 }
 
 func run(in io.Reader, out io.Writer, strict bool) int {
-	s := &summary{out: out, output: map[string]*strings.Builder{}, failing: map[string]bool{}}
+	s := &summary{out: out, output: map[test]*strings.Builder{}, builds: map[string]*strings.Builder{}, paused: map[test]bool{}, failing: map[string]bool{}}
 	lines := bufio.NewReader(in)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -66,64 +77,130 @@ func (s *summary) line(line []byte) {
 		fmt.Fprintf(s.out, "%s\n", strings.TrimRight(string(line), "\n")) // of go itself
 		return
 	}
-	key := e.Package + " " + e.Test
+	t := test{e.Package, e.Test}
 	switch e.Action {
+	case "run":
+		s.running = append(s.running, t)
+	case "pause", "cont":
+		s.paused[t] = e.Action == "pause"
 	case "output":
-		if s.output[key] == nil {
-			s.output[key] = &strings.Builder{}
-		}
-		s.output[key].WriteString(e.Output)
+		add(s.output, t, e.Output)
 	case "build-output":
 		fmt.Fprint(s.out, e.Output)
+		add(s.builds, e.ImportPath, e.Output)
 	case "pass", "fail", "skip":
-		s.result(e, key)
-		delete(s.output, key)
+		s.result(e, t)
 	}
 }
 
-func (s *summary) result(e event, key string) {
-	text := ""
-	if b := s.output[key]; b != nil {
+func add[K comparable](texts map[K]*strings.Builder, key K, text string) {
+	if texts[key] == nil {
+		texts[key] = &strings.Builder{}
+	}
+	texts[key].WriteString(text)
+}
+
+// take returns what a test has said, and forgets that it runs.
+func (s *summary) take(t test) (text string) {
+	if b := s.output[t]; b != nil {
 		text = b.String()
 	}
+	delete(s.output, t)
+	delete(s.paused, t)
+	s.running = slices.DeleteFunc(s.running, func(other test) bool { return other == t })
+	return text
+}
+
+func (s *summary) result(e event, t test) {
+	text := s.take(t)
 	switch {
 	case e.Test == "":
 		s.packageResult(e, text)
 	case e.Action == "pass":
 		s.passed++
 	case e.Action == "fail":
-		s.failed++
-		s.failing[e.Package] = true
-		fmt.Fprint(s.out, text)
-		s.failures = append(s.failures, "failed: "+e.Package+" "+e.Test+inShort(text))
+		s.fail(t, "", text, inShort(text))
 	case e.Action == "skip":
 		s.ignored++
-		s.skipped = append(s.skipped, "skipped: "+e.Package+" "+e.Test+": "+reason(text))
+		s.skipped = append(s.skipped, "skipped: "+t.String()+": "+reason(text))
 	}
 }
 
+// fail counts a failure, prints all that was said, and keeps the short of it.
+func (s *summary) fail(t test, how, text, short string) {
+	s.failed++
+	s.failing[t.pkg] = true
+	fmt.Fprint(s.out, text)
+	s.failures = append(s.failures, "failed: "+t.String()+how+short)
+}
+
 func (s *summary) packageResult(e event, text string) {
-	switch {
-	case e.Action == "fail":
-		if !s.failing[e.Package] { // not a test: the build, TestMain, a timeout
-			s.failed++
-			fmt.Fprint(s.out, text)
+	if e.Action == "fail" {
+		s.unended(e.Package)
+		short := inShort(text)
+		if b := s.builds[e.FailedBuild]; b != nil {
+			short = inShort(b.String()) // which was printed
+		}
+		// What is wrong may be no test: the build, TestMain, what was left behind.
+		if !s.failing[e.Package] || strings.Contains(short, leftBehind) {
+			s.fail(test{pkg: e.Package}, "", text, short)
 		}
 		fmt.Fprintf(s.out, "FAIL %s (%.1fs)\n", e.Package, e.Elapsed)
-	case e.Action == "pass":
+	} else if e.Action == "pass" {
 		fmt.Fprintf(s.out, "ok   %s (%.1fs)\n", e.Package, e.Elapsed)
 	}
 }
 
+// unended makes failures of the tests that ran when their package ended, of
+// every package if pkg is "": it timed out, or one of them ended the process.
+func (s *summary) unended(pkg string) {
+	for _, t := range slices.Clone(s.running) {
+		if pkg != "" && t.pkg != pkg {
+			continue
+		}
+		paused := s.paused[t]
+		text := s.take(t)
+		if crash := crashOf(text); crash != "" || !paused {
+			s.fail(t, ": did not end", text, crash)
+		}
+	}
+}
+
+// crashOf is why a process ended, as the runtime says it, up to the first
+// empty line, and what testexec says of it.
+func crashOf(text string) string {
+	const most = 20
+	var short strings.Builder
+	crash := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		crash = line != "" && (crash || strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "SIG"))
+		if (crash || strings.HasPrefix(line, leftBehind)) && strings.Count(short.String(), "\n") < most {
+			fmt.Fprintf(&short, "\n\t%.*s", longest, line)
+		}
+	}
+	return short.String()
+}
+
+// longest is how much of a line is shown at the end, in bytes.
+const longest = 300
+
+// leftBehind begins what scripts/testexec says.
+const leftBehind = "testexec: "
+
+// begin matches the first line of each thing that is wrong: with a test, a
+// process, what a package left behind, a build.
+var begin = regexp.MustCompile(`_test\.go:|^FAIL: |^panic: |^` + leftBehind + `|^[^ ]+\.go:\d+:`)
+
 // inShort is the beginning of each thing that a failed test said, which often
 // has the log of a whole daemon behind it.
 func inShort(text string) string {
-	const most, longest, each = 20, 300, 4 // lines, bytes of a line, lines of one thing
+	const most, each = 20, 4 // lines, lines of one thing
 	var short strings.Builder
 	left := 0
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		if strings.Contains(line, "_test.go:") || strings.HasPrefix(line, "FAIL: ") || strings.HasPrefix(line, "panic: ") {
+		if begin.MatchString(line) {
 			left = each
 		}
 		if left == 0 || strings.Count(short.String(), "\n") == most {
@@ -135,25 +212,20 @@ func inShort(text string) string {
 	return short.String()
 }
 
-// reason is what a test said when it skipped: the line behind its file name.
+// why matches what a test says when it skips, behind the name of its file; a
+// script skips by a line of testscript's cmd.go.
+var why = regexp.MustCompile(`(?m)^ +(?:\w+_test|cmd)\.go:\d+: (.+)$`)
+
+// reason is the last thing that a test said before it skipped.
 func reason(text string) string {
-	for line := range strings.Lines(text) {
-		if _, said, ok := strings.Cut(line, "_test.go:"); ok {
-			if _, said, ok := strings.Cut(said, ": "); ok {
-				return strings.TrimSpace(said)
-			}
-		}
+	if said := why.FindAllStringSubmatch(text, -1); len(said) > 0 {
+		return said[len(said)-1][1]
 	}
 	return "it does not say why"
 }
 
 func (s *summary) end(strict bool) int {
-	// A test that never ended has crashed the binary, and says why itself.
-	for key, b := range s.output {
-		if !strings.HasSuffix(key, " ") {
-			fmt.Fprint(s.out, b.String())
-		}
-	}
+	s.unended("") // go test itself was ended
 	for _, line := range s.skipped {
 		fmt.Fprintln(s.out, line)
 	}
