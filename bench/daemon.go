@@ -38,16 +38,21 @@ const endPatience = 15 * time.Second
 
 // launch starts a program with its output in a file of its own.
 func (e *env) launch(name string, environ []string, command ...string) (*process, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = append(os.Environ(), environ...)
+	return e.begin(name, cmd)
+}
+
+// begin is launch for a command that has more to it.
+func (e *env) begin(name string, cmd *exec.Cmd) (*process, error) {
 	e.count++
-	p := &process{log: filepath.Join(e.dir, fmt.Sprintf("%d-%s.log", e.count, name)), gone: make(chan struct{})}
+	p := &process{cmd: cmd, log: filepath.Join(e.dir, fmt.Sprintf("%d-%s.log", e.count, name)), gone: make(chan struct{})}
 	log, err := os.Create(p.log)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	p.cmd = exec.Command(command[0], command[1:]...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.Env = append(os.Environ(), environ...)
 	p.begun = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)

@@ -47,6 +47,7 @@ var measurements = []measurement{
 	{"requests", "requests lost over upgrades under full load", 20 * time.Minute, requests},
 	{"upgrade", "upgrade of 4 workers that boot in 100 ms, at rest", 3 * time.Minute, upgrade},
 	{"start", "start to first answer", 2 * time.Minute, start},
+	{"early", "signals right after the start", 10 * time.Minute, early},
 	{"memory", "memory and threads at rest, after upgrades and load", 5 * time.Minute, memory},
 	{"idle", "wake-ups when idle", 3 * time.Minute, idle},
 	{"roundtrip", "round trip of a command", 2 * time.Minute, roundTrip},

@@ -46,6 +46,8 @@ func play() int {
 			}
 			return worker.ServeListeners(ctx, srv, []net.Listener{ln})
 		})
+	case playIgnoring:
+		err = ignoring()
 	case playNotify:
 		err = sayReady()
 	case playPrefork:
