@@ -97,6 +97,7 @@ type start struct {
 	stderr string
 	as     string // what it is called
 	sock   string // where it will answer without being told; "": it is told
+	nowait bool   // for an answer: it may not come
 	binary string // to start; "": what it is called, where the programs under test are
 }
 
@@ -108,12 +109,13 @@ func parseStart(ts *testscript.TestScript, args []string) (start, []string) {
 	flags.Var(&s.odd, "odd", "a word for tlaunch")
 	flags.StringVar(&s.binary, "binary", "", "the file to start")
 	flags.StringVar(&s.stderr, "stderr", "file", "file, broken (a pipe without a reader) or full")
+	flags.BoolVar(&s.nowait, "nowait", false, "return when it was executed")
 	flags.StringVar(&s.as, "as", "einhyrningsins", "the name it is called by")
 	flags.StringVar(&s.sock, "sock", "", "the control socket that it makes by itself")
 	if err := flags.Parse(args); err != nil {
 		ts.Fatalf("daemon: %v", err)
 	}
-	usage(ts, flags.NArg() >= 2, "daemon [-env NAME=VALUE] [-odd WORD] [-stderr file|broken|full] [-as NAME] [-binary FILE] [-sock PATH] NAME ARG...")
+	usage(ts, flags.NArg() >= 2, "daemon [-env NAME=VALUE] [-odd WORD] [-stderr file|broken|full] [-nowait] [-as NAME] [-binary FILE] [-sock PATH] NAME ARG...")
 	return s, flags.Args()
 }
 
@@ -147,9 +149,12 @@ func cmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	d.cmd = &exec.Cmd{Path: words[0], Args: words, Dir: ts.MkAbs("."), Env: append(f.environ(d.mark), s.env...)}
 	ts.Check(d.start(s.stderr))
 	f.daemons[d.name] = d
-	d.waitAnswer(ts)
 	ts.Setenv(d.name+"_pid", strconv.Itoa(d.cmd.Process.Pid))
 	ts.Setenv(d.name+"_sock", d.sock)
+	if s.nowait {
+		return
+	}
+	d.waitAnswer(ts)
 	if st, err := askStatus(d.sock); err == nil && len(st.Sockets) > 0 {
 		d.address = st.Sockets[0].Address
 		ts.Setenv(d.name+"_addr", d.address)
@@ -229,6 +234,13 @@ func eventually(ts *testscript.TestScript, what string, f func() (bool, string))
 		}
 		<-tick.C
 	}
+}
+
+// cmdReadLog begins to read what a daemon says, which nobody has read so far.
+func cmdReadLog(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 1 && !neg, "readlog NAME")
+	d := fixtureOf(ts).daemon(ts, args[0])
+	go func() { _, _ = io.Copy(io.Discard, d.reader) }()
 }
 
 func tail(path string) string {

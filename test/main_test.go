@@ -111,6 +111,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"leastready":  cmdLeastReady,  // leastready NAME N: by its log, never fewer were ready once so many were
 	"lastlog":     cmdLastLog,     // lastlog NAME REGEXP: the last line of a daemon that has ended
 	"waitfile":    cmdWaitFile,    // waitfile FILE
+	"readlog":     cmdReadLog,     // readlog NAME: begin to read the stderr that was full
 	"nothingleft": cmdNothingLeft, // nothingleft NAME: no process, no socket, no pid file
 
 	"status":     cmdStatus,     // status NAME: print the status as indented JSON
@@ -120,6 +121,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"answer":     cmdAnswer,     // answer TAG: wait for the last line, print them all
 
 	"signal":    cmdSignal,    // signal SIGNAL PROCESS…
+	"handles":   cmdHandles,   // handles NAME: wait until none is ignored any more
 	"insist":    cmdInsist,    // insist SIGNAL NAME REGEXP: send it until the log says so
 	"remember":  cmdRemember,  // remember VARIABLE PROCESS: put its pid into a variable
 	"gone":      cmdGone,      // gone PROCESS…: wait until they have ended

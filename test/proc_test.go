@@ -181,6 +181,19 @@ func cmdNothingLeft(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdHandles waits until a daemon that was started with all signals ignored (by
+// tlaunch, which ignores none at first) ignores none any more.
+func cmdHandles(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 1 && !neg, "handles NAME")
+	path := fmt.Sprintf("/proc/%d/status", fixtureOf(ts).process(ts, args[0]))
+	eventually(ts, args[0]+" handles all signals", func() (bool, string) {
+		b, err := os.ReadFile(path)
+		ts.Check(err)
+		ours := bytes.HasPrefix(b, []byte("Name:\teinhyrn"))
+		return ours && bytes.Contains(b, []byte("\nSigIgn:\t0000000000000000\n")), string(b)
+	})
+}
+
 func cmdProc(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, len(args) == 2 && !neg, "proc status|env|limits|stat|nice|cmdline|cwd|exe PROCESS")
 	pid := fixtureOf(ts).process(ts, args[1])

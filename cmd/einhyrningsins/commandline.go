@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/keeper"
 	"einhyrningsins/internal/look"
 	"einhyrningsins/internal/version"
 )
@@ -32,6 +34,23 @@ var (
 		help: statusFailed, usageError: statusFailed,
 	}
 )
+
+// begin reads a command line, and looks at what there is to start. The error is
+// for answer.
+func (l commandLine) begin(args []string) (*config.Config, keeper.World, error) {
+	cfg, asked := l.parse(args, os.Environ())
+	if cfg == nil {
+		return nil, keeper.World{}, asked
+	}
+	if err := cfg.Resolve(); err != nil {
+		return nil, keeper.World{}, err
+	}
+	first, err := look.First(cfg)
+	if err != nil {
+		return nil, keeper.World{}, err
+	}
+	return cfg, keeper.World{First: first, At: look.At(cfg, false)}, asked
+}
 
 // answer does what a command line asks for that runs no program, and returns
 // the exit status.

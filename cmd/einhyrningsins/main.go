@@ -7,10 +7,12 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
 
+	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/keeper"
 	"einhyrningsins/internal/look"
 	"einhyrningsins/internal/memory"
@@ -41,25 +43,24 @@ func main() {
 // run is the whole program but for the process's own exit. args begin with the
 // name that we are called by, which says whose command line they are.
 func run(args []string, stdout, stderr io.Writer) int {
-	ignored := keeper.Clean()
-	memory.Tune()
 	line := ownLine
 	if len(args) > 0 && filepath.Base(args[0]) == einhornLine.name {
 		line = einhornLine
 	}
-	cfg, err := line.parse(args[min(1, len(args)):], os.Environ())
-	if cfg == nil {
-		return line.answer(err, stdout, stderr)
+	signals := keeper.Clean(line.name == einhornLine.name)
+	memory.Tune()
+	var cfg *config.Config
+	var world keeper.World
+	var asked error // for something else than to run a program; or what is wrong
+	// Nothing is made yet that would be left behind.
+	if stopped := signals.During(0, func(context.Context) error {
+		cfg, world, asked = line.begin(args[min(1, len(args)):])
+		return nil
+	}); stopped != nil {
+		return keeper.Stopped(newLog(&config.Config{}, "keeper"), stopped)
 	}
-	if wrong := cfg.Resolve(); wrong != nil {
-		return line.complain(stderr, wrong)
-	}
-	first, wrong := look.First(cfg)
-	if wrong != nil {
-		return line.complain(stderr, wrong)
-	}
-	if err != nil { // only a check was asked for
-		return line.answer(err, stdout, stderr)
+	if asked != nil {
+		return line.answer(asked, stdout, stderr)
 	}
 	log := newLog(cfg, "keeper")
 	for _, warning := range cfg.Warnings {
@@ -68,7 +69,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if cfg.CommandName != "" {
 		showName(line.name + ": " + cfg.CommandName)
 	}
-	status, err := keeper.Run(cfg, keeper.World{First: first, At: look.At(cfg, false)}, log, ignored)
+	status, err := keeper.Run(cfg, world, log, signals)
 	if err != nil {
 		return line.complain(stderr, err)
 	}

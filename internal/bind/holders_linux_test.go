@@ -84,7 +84,7 @@ func TestWhoHoldsNothing(t *testing.T) {
 
 func TestInUseBySelf(t *testing.T) {
 	s := mustOpen(t, "127.0.0.1:0", AnyFamily)
-	_, err := OpenAll([]Spec{mustParse(t, s.Address)}, AnyFamily, 0)
+	_, err := OpenAll(t.Context(), []Spec{mustParse(t, s.Address)}, AnyFamily, 0)
 	if err == nil || !strings.Contains(err.Error(), "another -b of this same command") {
 		t.Errorf("error does not say that we hold it ourselves: %v", err)
 	}

@@ -3,6 +3,7 @@
 package bind
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -54,8 +55,9 @@ func CloseAll(sockets []*Socket) {
 // system's maximum.
 //
 // Errors match [ErrUsage], or wrap the errno that the system gave. OpenAll may
-// block on name resolution.
-func OpenAll(specs []Spec, family Family, backlog int) (_ []*Socket, err error) {
+// block on name resolution, and on another keeper at work in the same directory;
+// ctx ends that.
+func OpenAll(ctx context.Context, specs []Spec, family Family, backlog int) (_ []*Socket, err error) {
 	opened := make([][]*Socket, len(specs))
 	defer func() {
 		if err != nil {
@@ -69,7 +71,7 @@ func OpenAll(specs []Spec, family Family, backlog int) (_ []*Socket, err error) 
 	for _, kinds := range [][]Kind{{FD, Systemd}, {TCP, UDP}, {Unix}} {
 		for i, spec := range specs {
 			if slices.Contains(kinds, spec.Kind) {
-				if opened[i], err = open(spec, family, backlog); err != nil {
+				if opened[i], err = open(ctx, spec, family, backlog); err != nil {
 					return nil, err
 				}
 			}
@@ -100,14 +102,14 @@ func distinct(sockets []*Socket) error {
 
 // Open is OpenAll for a spec that stands for one socket.
 func Open(spec Spec, family Family, backlog int) (*Socket, error) {
-	sockets, err := OpenAll([]Spec{spec}, family, backlog)
+	sockets, err := OpenAll(context.Background(), []Spec{spec}, family, backlog)
 	if err != nil {
 		return nil, err
 	}
 	return sockets[0], nil
 }
 
-func open(spec Spec, family Family, backlog int) (sockets []*Socket, err error) {
+func open(ctx context.Context, spec Spec, family Family, backlog int) (sockets []*Socket, err error) {
 	if spec.Backlog > 0 {
 		backlog = spec.Backlog
 	}
@@ -122,11 +124,11 @@ func open(spec Spec, family Family, backlog int) (sockets []*Socket, err error) 
 	case FD:
 		one, err = openFD(spec)
 	case Unix:
-		if one, err = openUnix(spec, backlog); err != nil {
+		if one, err = openUnix(ctx, spec, backlog); err != nil {
 			hint = explainUnix(spec, err)
 		}
 	default:
-		one, err = openAddress(spec, spec.family(family), backlog)
+		one, err = openAddress(ctx, spec, spec.family(family), backlog)
 		if err != nil {
 			return nil, err
 		}
@@ -143,8 +145,8 @@ func open(spec Spec, family Family, backlog int) (sockets []*Socket, err error) 
 // openAddress binds the first address that the spec's name gives, IPv4 first.
 // The wildcard takes both families where the machine has IPv6, and so does an
 // explicit [::]; family narrows both to one.
-func openAddress(spec Spec, family Family, backlog int) (*Socket, error) {
-	tries, err := candidates(spec, family)
+func openAddress(ctx context.Context, spec Spec, family Family, backlog int) (*Socket, error) {
+	tries, err := candidates(ctx, spec, family)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@
 package bind
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -165,6 +166,21 @@ func TestOpenName(t *testing.T) {
 	}
 }
 
+// A name server that never answers holds nobody up who wants to stop.
+func TestAStopEndsALookup(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	was := net.DefaultResolver
+	defer func() { net.DefaultResolver = was }()
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		stop()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}
+	if _, err := OpenAll(ctx, []Spec{{Host: "name.example"}}, AnyFamily, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("OpenAll = %v", err)
+	}
+}
+
 func TestFirst(t *testing.T) {
 	a6, b6 := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
 	a4, b4 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
@@ -268,10 +284,10 @@ func TestOpenAllOrNone(t *testing.T) {
 	address := free.Address
 	free.Close()
 	specs := []Spec{mustParse(t, address), mustParse(t, held.Address)}
-	if got, err := OpenAll(specs, AnyFamily, 0); !errors.Is(err, unix.EADDRINUSE) || got != nil {
+	if got, err := OpenAll(t.Context(), specs, AnyFamily, 0); !errors.Is(err, unix.EADDRINUSE) || got != nil {
 		t.Fatalf("OpenAll = %v, %v; want EADDRINUSE", got, err)
 	}
-	sockets, err := OpenAll(specs[:1], AnyFamily, 0)
+	sockets, err := OpenAll(t.Context(), specs[:1], AnyFamily, 0)
 	if err != nil {
 		t.Fatalf("the first socket was left open: %v", err)
 	}
@@ -282,7 +298,7 @@ func TestOpenAllOrNone(t *testing.T) {
 	if sockets[0].FD != -1 || sockets[0].Close() != nil {
 		t.Errorf("after Close: fd %d, or a second Close fails", sockets[0].FD)
 	}
-	if none, err := OpenAll(nil, AnyFamily, 0); err != nil || len(none) != 0 {
+	if none, err := OpenAll(t.Context(), nil, AnyFamily, 0); err != nil || len(none) != 0 {
 		t.Errorf("OpenAll of nothing = %v, %v", none, err)
 	}
 }

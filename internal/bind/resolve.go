@@ -24,7 +24,7 @@ type candidate struct {
 
 // candidates returns the addresses to try in their order: one, or two for the
 // wildcard, which is for IPv4 alone where the machine has no IPv6.
-func candidates(spec Spec, family Family) ([]candidate, error) {
+func candidates(ctx context.Context, spec Spec, family Family) ([]candidate, error) {
 	if err := spec.CheckFamily(family); err != nil {
 		return nil, fmt.Errorf("cannot bind %s: %w", spec, err)
 	}
@@ -40,7 +40,7 @@ func candidates(spec Spec, family Family) ([]candidate, error) {
 	}
 	ip, err := netip.ParseAddr(spec.Host)
 	if err != nil {
-		if ip, err = lookup(spec, family); err != nil {
+		if ip, err = lookup(ctx, spec, family); err != nil {
 			return nil, err
 		}
 	}
@@ -49,8 +49,8 @@ func candidates(spec Spec, family Family) ([]candidate, error) {
 
 // lookup returns the first address of the family that the name gives, IPv4
 // first.
-func lookup(spec Spec, family Family) (netip.Addr, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
+func lookup(ctx context.Context, spec Spec, family Family) (netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", spec.Host)
 	if err != nil {

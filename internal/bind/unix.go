@@ -3,6 +3,7 @@
 package bind
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -18,7 +19,7 @@ import (
 
 // openUnix makes a stream socket at a path or with an abstract name. What is
 // stale there is replaced, and all else left alone.
-func openUnix(spec Spec, backlog int) (*Socket, error) {
+func openUnix(ctx context.Context, spec Spec, backlog int) (*Socket, error) {
 	if spec.Abstract() && runtime.GOOS != "linux" {
 		return nil, usagef("abstract names are Linux's; write it as in unix:/run/web.sock")
 	}
@@ -37,8 +38,10 @@ func openUnix(spec Spec, backlog int) (*Socket, error) {
 	if err == nil && spec.Abstract() {
 		err = os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrUnix{Name: spec.Path}))
 	} else if err == nil {
-		defer claim.LockDir(spec.Path)()
-		s.path, err = bindPath(spec, fd, owner, group)
+		defer claim.LockDir(ctx, spec.Path)()
+		if err = ctx.Err(); err == nil {
+			s.path, err = bindPath(spec, fd, owner, group)
+		}
 	}
 	if err == nil {
 		err = os.NewSyscallError("listen", unix.Listen(fd, backlog))

@@ -3,6 +3,7 @@
 package bind
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -184,6 +185,28 @@ func stale(t *testing.T, path string) {
 	l.Close()
 }
 
+// A keeper that is at work in the same directory for ever holds up nobody who
+// wants to stop, and then nothing is made.
+func TestAStopEndsTheWaitForADirectory(t *testing.T) {
+	path := inDir(t, "a.sock")
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := OpenAll(ctx, []Spec{mustParse(t, "unix:"+path)}, AnyFamily, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("OpenAll = %v", err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is there: %v", err)
+	}
+}
+
 // TestUnixAllOrNone: what was made goes when something else fails; what was
 // there stays.
 func TestUnixAllOrNone(t *testing.T) {
@@ -192,7 +215,7 @@ func TestUnixAllOrNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	specs := []Spec{mustParse(t, "unix:"+first), mustParse(t, "udp:127.0.0.1:0"), mustParse(t, "unix:"+second)}
-	if got, err := OpenAll(specs, AnyFamily, 0); err == nil || got != nil {
+	if got, err := OpenAll(t.Context(), specs, AnyFamily, 0); err == nil || got != nil {
 		t.Fatalf("OpenAll = %v, %v", got, err)
 	}
 	if _, err := os.Lstat(first); !errors.Is(err, os.ErrNotExist) {

@@ -7,6 +7,7 @@
 package claim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -73,9 +74,10 @@ func Lock(path, lockPath string) (*ControlSocket, DeadKeeper, error) {
 func (c *ControlSocket) ShareWith(group int) { c.group = group }
 
 // Open binds the path. A socket on which somebody answers is refused, a stale
-// one replaced, anything else left alone.
-func (c *ControlSocket) Open() error {
-	err := c.clear()
+// one replaced, anything else left alone. It may have to wait for the end of
+// those whom a dead keeper has left, unless ctx ends before.
+func (c *ControlSocket) Open(ctx context.Context) error {
+	err := c.clear(ctx)
 	if err == nil {
 		c.clearSockets()
 		c.Bound, err = bindControl(c.path, c.group)
@@ -170,7 +172,7 @@ func kindOf(mode os.FileMode) string {
 }
 
 // clear makes way at the path.
-func (c *ControlSocket) clear() error {
+func (c *ControlSocket) clear(ctx context.Context) error {
 	info, err := os.Lstat(c.path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -182,9 +184,9 @@ func (c *ControlSocket) clear() error {
 		return fmt.Errorf("cannot use control socket %s: something else is there (%s); remove it or choose another path with -d", c.path, kindOf(info.Mode()))
 	}
 	err = connectTo(c.path, 0)
-	// We have the lock, so this can only be what is left of a dead keeper.
-	for by := time.Now().Add(orphanPatience); err == nil && c.orphaned && time.Now().Before(by); {
-		err = connectTo(c.path, time.Until(by))
+	if err == nil && c.orphaned {
+		// We have the lock, so this can only be what is left of a dead keeper.
+		err = outwait(ctx, c.path)
 	}
 	switch err {
 	case unix.ECONNREFUSED:
@@ -196,6 +198,24 @@ func (c *ControlSocket) clear() error {
 		return fmt.Errorf("cannot use control socket %s: a server is listening there; stop it or choose another path with -d", c.path)
 	default:
 		return fmt.Errorf("cannot use control socket %s: a socket is there that cannot be asked: %w", c.path, err)
+	}
+}
+
+// outwait waits until nobody listens any more, and tells whether somebody does.
+func outwait(ctx context.Context, path string) error {
+	waited := make(chan error, 1)
+	go func() {
+		var err error
+		for by := time.Now().Add(orphanPatience); err == nil && time.Now().Before(by); {
+			err = connectTo(path, time.Until(by))
+		}
+		waited <- err
+	}()
+	select {
+	case err := <-waited:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

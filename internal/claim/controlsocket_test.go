@@ -3,6 +3,8 @@
 package claim
 
 import (
+	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -35,7 +37,7 @@ func TestADyingMasterIsWaitedFor(t *testing.T) {
 	}
 	defer c.Close()
 	opened := make(chan error, 1)
-	go func() { opened <- c.Open() }()
+	go func() { opened <- c.Open(t.Context()) }()
 	var second net.Conn
 	for range 2 { // one that looks, one that waits
 		conn, err := master.Accept()
@@ -58,6 +60,29 @@ func TestADyingMasterIsWaitedFor(t *testing.T) {
 	}
 }
 
+func TestAStopEndsTheWaitForADyingMaster(t *testing.T) {
+	path, master := leftover(t)
+	c, _, err := Lock(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	opened := make(chan error, 1)
+	go func() { opened <- c.Open(ctx) }()
+	for range 2 { // one that looks, one that waits
+		conn, err := master.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	stop()
+	if err := <-opened; !errors.Is(err, context.Canceled) {
+		t.Errorf("Open after a stop: %v", err)
+	}
+}
+
 func TestALiveServerIsRefusedAtOnce(t *testing.T) {
 	path, _ := leftover(t)
 	if err := os.Truncate(path+".lock", 0); err != nil {
@@ -68,7 +93,7 @@ func TestALiveServerIsRefusedAtOnce(t *testing.T) {
 		t.Fatalf("an unused lock: %v, hint %v", err, dead.Hint())
 	}
 	defer c.Close()
-	if err := c.Open(); err == nil || !strings.Contains(err.Error(), "a server is listening there") {
+	if err := c.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "a server is listening there") {
 		t.Errorf("a live server: %v", err)
 	}
 }

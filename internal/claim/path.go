@@ -3,6 +3,7 @@
 package claim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -81,8 +82,8 @@ const lockPatience = 2 * time.Second
 // LockDir keeps two keepers from making way for each other's sockets in one
 // directory: what the one has bound and does not serve yet looks stale to the
 // other. Whoever may read the directory can hold such a lock for ever, so we go
-// on without it after a while.
-func LockDir(path string) (unlock func()) {
+// on without it after a while, or when ctx ends.
+func LockDir(ctx context.Context, path string) (unlock func()) {
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return func() {}
@@ -98,6 +99,7 @@ func LockDir(path string) (unlock func()) {
 	select {
 	case <-locked:
 	case <-time.After(lockPatience):
+	case <-ctx.Done():
 	}
 	return func() { close(left) }
 }

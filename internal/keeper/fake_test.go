@@ -103,7 +103,7 @@ func newTestKeeper(t *testing.T) *testKeeper {
 	k.devNull = null
 	control, _, err := claim.Lock(cfg.SocketPath, "")
 	if err == nil {
-		err = control.Open()
+		err = control.Open(t.Context())
 	}
 	if err != nil {
 		t.Fatal(err)

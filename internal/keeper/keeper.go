@@ -4,7 +4,7 @@
 // starts, signals and reaps every process, and decides nothing. What decides
 // is the master, a child of its own that it restarts when it dies.
 //
-// The way through: startup.go makes everything ready and hands over to the
+// The way through: signals.go keeps signals from the first moment on, startup.go makes everything ready and hands over to the
 // loop in this file, one goroutine that owns all state. children.go is the
 // table of workers, masters.go starts masters, hello.go tells them what they
 // must know, orders.go carries out what they ask for, reload.go replaces one that
@@ -75,10 +75,11 @@ type keeper struct {
 	enough   bool              // no master will want another worker
 	renicing map[int]*renicing // commands under way, by their pids
 
-	alone  *alone  // we stop everything ourselves
-	ending *ending // the last thing to do
-	rest   memory.Rest
-	events eventsIn // where signals arrive
+	alone   *alone  // we stop everything ourselves
+	ending  *ending // the last thing to do
+	rest    memory.Rest
+	child   chan os.Signal // CHLD: one look finds all
+	signals *Signals
 }
 
 // caughtSignal is a signal that the master has to deal with.
@@ -111,13 +112,13 @@ func (k *keeper) run() (int, string) {
 		k.arm(timer)
 		jobs, next := k.spawner.next()
 		select {
-		case <-k.events.child:
+		case <-k.child:
 			k.reap()
-		case sig := <-k.events.stop:
+		case sig := <-k.signals.stop:
 			k.caughtSignal(sig.(syscall.Signal))
-		case sig := <-k.events.other:
+		case sig := <-k.signals.other:
 			k.caughtSignal(sig.(syscall.Signal))
-		case <-k.events.ignored:
+		case <-k.signals.ignored:
 		case jobs <- next:
 			k.spawner.handedOver()
 		case a := <-k.spawner.answers:
@@ -308,13 +309,4 @@ func (k *keeper) caughtSignal(sig syscall.Signal) {
 		k.stopSpawning()
 		k.signalAll(syscall.SIGKILL, link.LevelKill)
 	}
-}
-
-// eventsIn is where signals arrive. Each channel is as long as there can be
-// signals that say something new, because os/signal drops what does not fit.
-type eventsIn struct {
-	child   chan os.Signal // CHLD: one look finds all
-	stop    chan os.Signal
-	other   chan os.Signal
-	ignored chan os.Signal // PIPE, and what was ignored when we were started
 }

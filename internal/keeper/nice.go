@@ -3,6 +3,7 @@
 package keeper
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -28,7 +29,7 @@ type renicing struct {
 // niceSelf gives the keeper its niceness, and so its masters, which inherit
 // it. It comes before the threads that fork. What fails is a warning, as with
 // einhorn.
-func (k *keeper) niceSelf() {
+func (k *keeper) niceSelf(ctx context.Context) {
 	n := k.cfg.Nice
 	if n.Master == nil {
 		return
@@ -37,23 +38,25 @@ func (k *keeper) niceSelf() {
 	if n.Renice == "" {
 		err = platform.NiceSelf(*n.Master)
 	} else {
-		err = k.runRenice(platform.ReniceSelf(n.Renice, *n.Master))
+		err = k.runRenice(ctx, platform.ReniceSelf(n.Renice, *n.Master))
 	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		k.log.Warn("cannot set the niceness of keeper and masters", "nice", *n.Master, "error", err)
 	}
 }
 
-// runRenice waits for the operator's command: nothing else is to be done yet.
-func (k *keeper) runRenice(script string) error {
+// runRenice waits for the operator's command, or kills it when ctx ends: nothing
+// else is to be done yet.
+func (k *keeper) runRenice(ctx context.Context, script string) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	pid, err := k.sys.start(k.renicer(script))
 	if err != nil {
 		return fmt.Errorf("cannot run %s: %w", shell, err)
 	}
-	late := time.AfterFunc(reniceTimeout, func() { _ = k.sys.kill(pid, syscall.SIGKILL, true) })
-	defer late.Stop()
+	ctx, cancel := context.WithTimeout(ctx, reniceTimeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = k.sys.kill(pid, syscall.SIGKILL, true) })()
 	if status := platform.Reap(pid); status != 0 {
 		return fmt.Errorf("%s: %s", k.cfg.Nice.Renice, platform.HowEnded(status))
 	}

@@ -28,42 +28,9 @@ import (
 // exitFailed is the exit status when nothing could be started.
 const exitFailed = 1
 
-// handled are the signals that mean something to us. A master ignores them
-// all, so that one sent to both acts once; until it does so it has them
-// blocked, as far as the Go runtime leaves them so. One that dies of a signal
-// all the same is replaced.
-var handled = []syscall.Signal{
-	syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
-	syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU,
-	syscall.SIGCONT, syscall.SIGPIPE,
-}
-
 // firstInherited is the first descriptor that we may have been started with
 // by mistake.
 const firstInherited = 3
-
-// Clean makes the process what a keeper needs: nothing that was inherited
-// reaches a worker, no dead reader of our output and no signal that was
-// ignored when we started does harm. The channel receives the signals that need
-// no answer. It must be called before anything else.
-func Clean() chan os.Signal {
-	platform.CloseInherited(firstInherited)
-	ignored := make(chan os.Signal, 1)
-	platform.AdoptIgnored(ignored)
-	signal.Notify(ignored, syscall.SIGPIPE)
-	return ignored
-}
-
-// CleanMaster makes the process what a master needs: it ignores what its keeper
-// handles, for it starts no process that would inherit that. The mask that it
-// was started with does not suffice: the Go runtime never leaves signals
-// blocked that end a program, HUP, INT, QUIT and TERM among them.
-func CleanMaster() {
-	platform.CloseInherited(firstInherited)
-	for _, sig := range handled {
-		signal.Ignore(sig)
-	}
-}
 
 // Log is what the keeper needs of a log.
 type Log interface {
@@ -78,25 +45,35 @@ type World struct {
 	At    *link.LookAt  // where to look for each generation after it
 }
 
+// cleanupTime is what a start that is told to stop has to remove what it made. It
+// takes that long only if the disk hangs.
+const cleanupTime = time.Second
+
 // Run is the keeper's whole life: everything is bound before anything is
 // spawned, or nothing is. It returns the exit status; what cannot be bound comes
 // back as an error beside it, to be shown to whoever started us.
-func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int, error) {
+func Run(cfg *config.Config, world World, log Log, signals *Signals) (int, error) {
 	k := &keeper{
 		cfg: cfg, sys: realSystem{}, log: log.Logger(), setLevel: log.SetLevel,
 		started: time.Now(), table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
 		steps: make(chan stepped), opened: make(chan opened), former: map[int]time.Duration{}, binary: config.BinaryPath(os.Args[0], os.Environ()),
-		events: eventsIn{
-			child: make(chan os.Signal, 1), stop: make(chan os.Signal, 16),
-			other: make(chan os.Signal, 16), ignored: ignored,
-		},
+		child: make(chan os.Signal, 1), signals: signals,
 	}
-	if err := k.prepare(world); err != nil {
+	signal.Notify(k.child, syscall.SIGCHLD)
+	err := signals.During(cleanupTime, func(ctx context.Context) error {
+		if err := k.prepare(ctx, world); err != nil {
+			return err
+		}
+		k.niceSelf(ctx)
+		return nil
+	})
+	if isStopped(err) {
+		return Stopped(log, err), nil
+	}
+	if err != nil {
 		return exitFailed, err
 	}
-	k.niceSelf()
 	platform.ReserveThreads()
-	var err error
 	if k.spawner, err = newSpawner(k.sys, k.spawnThreadNice()); err != nil {
 		k.log.Warn("cannot set the niceness of workers", "nice", *cfg.Nice.Worker, "error", err)
 	}
@@ -120,7 +97,7 @@ func Run(cfg *config.Config, world World, log Log, ignored chan os.Signal) (int,
 }
 
 // prepare makes all that a first master needs, or leaves nothing behind.
-func (k *keeper) prepare(world World) (err error) {
+func (k *keeper) prepare(ctx context.Context, world World) (err error) {
 	if k.cfg.KillChildren && !platform.HasDeathSignal {
 		return errors.New("cannot use --kill-children-on-exit: this system tells no process that its parent died; leave the option out")
 	}
@@ -151,17 +128,14 @@ func (k *keeper) prepare(world World) (err error) {
 			control.Close()
 		}
 	}()
-	k.sockets, err = bind.OpenAll(k.cfg.Binds, k.cfg.Family, k.cfg.Backlog)
+	k.sockets, err = bind.OpenAll(ctx, k.cfg.Binds, k.cfg.Family, k.cfg.Backlog)
 	if err != nil {
 		return errors.Join(err, dead.Hint())
 	}
 	if hint := dead.Hint(); hint != nil {
 		k.log.Warn(hint.Error())
 	}
-	// Up to here a signal may end us as any program: what exists is at most a
-	// socket that the next start replaces.
-	k.listenToSignals()
-	if err := control.Open(); err != nil {
+	if err := control.Open(ctx); err != nil {
 		return err
 	}
 	if k.cfg.PidFile != "" {
@@ -219,20 +193,4 @@ func (k *keeper) describe(world World) error {
 	first.Env = k.contract.Base(first.Environ, 1)
 	k.looks = looks{launches: map[int]*launch.Launch{1: first}, at: world.At, limit: lookLimit}
 	return nil
-}
-
-func (k *keeper) listenToSignals() {
-	signal.Notify(k.events.child, syscall.SIGCHLD)
-	for _, sig := range handled {
-		switch {
-		case sig == syscall.SIGPIPE:
-		case platform.IsStop(sig):
-			signal.Notify(k.events.stop, sig)
-		default:
-			signal.Notify(k.events.other, sig)
-		}
-	}
-	if k.cfg.Einhorn {
-		signal.Notify(k.events.other, syscall.SIGALRM)
-	}
 }
