@@ -37,7 +37,11 @@ LINKS      = einhorn:einhyrningsins einhornsh:einhyrningsinsctl
 MANUALS    = $(PROGRAMS) einhorn einhornsh
 COMPLETED  = $(PROGRAMS) einhorn
 # Without cgo the programs need no C library, and run wherever the kernel does.
-BUILDFLAGS = -trimpath -ldflags '-s -w -X einhyrningsins/internal/version.Version=$(VERSION)'
+LINKFLAGS  = -s -w -X einhyrningsins/internal/version.Version=$(VERSION)
+# The daemon's own first instructions: internal/entry. Only it has them.
+ENTRY_linux_amd64 = -E einhyrningsins/internal/entry.first
+ENTRY      = $(ENTRY_$(shell $(GO) env GOOS)_$(shell $(GO) env GOARCH))
+BUILDFLAGS = -trimpath -ldflags '$(LINKFLAGS)' -ldflags 'einhyrningsins/cmd/einhyrningsins=$(LINKFLAGS) $(ENTRY)'
 # What the tests run beside the programs themselves.
 NEEDED     = gcc ps bash zsh fish mandoc python3 ruby php perl start_server systemd-socket-activate systemd-notify node gunicorn hypercorn uvicorn uwsgi \
              puma ruby:sd_notify unicorn rackup starman perl:Net::Server::SS::PreFork plackup perl:Plack::Handler::Starlet nginx rustc

@@ -52,7 +52,9 @@ var earlyCases = []earlyCase{
 const (
 	obeyed = "obeyed"
 	killed = "killed by it"
-	lost   = "lost"
+	// Nothing has happened. For HUP that is right as long as there is nothing to
+	// upgrade.
+	lost = "without effect"
 )
 
 // early sends signals to daemons that have just begun.
@@ -71,8 +73,8 @@ func early(ctx context.Context, e *env, r *row) error {
 		r.info(c.name+": "+obeyed, float64(len(came[obeyed])), fmt.Sprintf("of %d", n), others(came))
 	}
 	r.how("n=%d of each, at random within %v of the moment when execve(2) has succeeded, to -n 1 --ack-mode 0 with a pid", n, earliest)
-	r.how("file and a socket with a path. Obeyed: HUP upgrades, USR1 ends nothing, the others end it with status 0. Lost: nothing")
-	r.how("shows after %v. The longest time after which it was otherwise stands behind it.", lostAfter)
+	r.how("file and a socket with a path. Obeyed: HUP upgrades, USR1 ends nothing, the others end it with status 0. Without")
+	r.how("effect: nothing shows after %v. The longest time after which it was otherwise stands behind it.", lostAfter)
 	return nil
 }
 

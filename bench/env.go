@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"time"
 )
 
@@ -43,7 +44,12 @@ func newEnv(ctx context.Context, quick bool, stderr io.Writer) (*env, error) {
 		return nil, err
 	}
 	const module = "einhyrningsins/"
-	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/",
+	flags := "-s -w"
+	entry := "" // as in the Makefile
+	if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
+		entry = " -E " + module + "internal/entry.first"
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-trimpath", "-ldflags", flags, "-ldflags", module+"cmd/"+daemonBin+"="+flags+entry, "-o", dir+"/",
 		module+"cmd/"+daemonBin, module+"cmd/"+ctlBin, module+"examples/"+goHTTPBin, module+"bench/"+drainBin)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

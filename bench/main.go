@@ -11,7 +11,7 @@
 // main.go holds the list of measurements and report.go the table. env.go builds
 // the programs as they are released, daemon.go runs and ends a daemon, proc.go
 // reads what the system knows of a process, stats.go has quantiles. Every other
-// file is one measurement: requests.go, upgrade.go, start.go, rest.go (memory
+// file is one measurement: requests.go, upgrade.go, start.go, early.go, rest.go (memory
 // and wake-ups), roundtrip.go, thousand.go, step.go, notify.go, recovery.go, reload.go,
 // latency.go, hostile.go, drain.go; peers.go, with rival.go and play.go, measures gunicorn
 // and Server::Starter beside ours. docs/benchmarks.md describes all of them.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"einhyrningsins/internal/config"
+	_ "einhyrningsins/internal/entry" // where it begins
 	"einhyrningsins/internal/keeper"
 	"einhyrningsins/internal/look"
 	"einhyrningsins/internal/memory"

@@ -29,7 +29,7 @@ func licenceOf(path string) string {
 // hasHeader tells files that name their licence; those in contrib/completion are
 // made by the programs.
 func hasHeader(path string) bool {
-	for _, suffix := range []string{".go", ".py", ".rb", ".js", ".1", ".service"} {
+	for _, suffix := range []string{".go", ".s", ".py", ".rb", ".js", ".1", ".service"} {
 		if strings.HasSuffix(path, suffix) {
 			return true
 		}
