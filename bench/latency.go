@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"einhyrningsins/bench/drain/fleet"
 	"einhyrningsins/bench/load"
 	"einhyrningsins/client"
 )
@@ -43,7 +44,15 @@ func latency(ctx context.Context, e *env, r *row) error {
 			if err != nil {
 				return err
 			}
-			c := &contrast{d: d, mode: mode, program: e.bin(goHTTPBin), load: kind.load, label: kind.name + ", " + string(mode)}
+			bare, err := fleet.New([]string{e.bin(goHTTPBin), "-boot", bootTime.String()}, os.Environ())
+			if err != nil {
+				return err
+			}
+			defer bare.Close() // again does no harm
+			if err := bare.Grow(4); err != nil {
+				return err
+			}
+			c := &contrast{d: d, bare: bare, mode: mode, program: e.bin(goHTTPBin), load: kind.load, label: kind.name + ", " + string(mode)}
 			end := time.Now().Add(e.patience)
 			for len(c.rounds) < kind.rounds || (c.undisturbed() < kind.rounds && time.Now().Before(end)) {
 				if err := c.round(ctx); err != nil {
@@ -51,6 +60,7 @@ func latency(ctx context.Context, e *env, r *row) error {
 				}
 			}
 			c.report(r)
+			bare.Close()
 			if err := e.endAll(); err != nil {
 				return err
 			}
@@ -58,7 +68,8 @@ func latency(ctx context.Context, e *env, r *row) error {
 	}
 	r.how("n=%d rounds or more (full), %d (light) of slices of %v: at rest; upgrades of 4 workers (boot 100 ms) back to back; and starts: the", e.scaled(10, 3), e.scaled(30, 3), slice)
 	r.how("same program started and ended at the same pace beside the workers, without any upgrade, which is what the starts")
-	r.how("alone cost. Full: %d clients in a closed loop, %.0f %% on new connections. Light:", full.Conns, full.NewFraction*100)
+	r.how("alone cost. Without a manager: workers of the same program on a socket of the benchmark's own, at rest and replaced by the")
+	r.how("benchmark itself, as many at a time and as soon as they are ready: what the replacement costs whoever does it. Full: %d clients in a closed loop, %.0f %% on new connections. Light:", full.Conns, full.NewFraction*100)
 	r.how("open loop of %.0f requests/s by %d clients, %.0f %% on new connections; all slices of a kind merged, then", pace.Rate, pace.Conns, pace.NewFraction*100)
 	r.how("the ratio of their p99. Load, workers and starts share the cores. Rounds in which others used more than %.0f %% of the", disturbed*100)
 	r.how("processors are left out when at least ten are left.")
@@ -68,6 +79,7 @@ func latency(ctx context.Context, e *env, r *row) error {
 // contrast holds what was seen at rest, during upgrades, and during starts.
 type contrast struct {
 	d       *daemon
+	bare    *fleet.Fleet // the same workers without a manager
 	mode    client.Mode
 	program string
 	load    load.Options
@@ -79,8 +91,9 @@ type contrast struct {
 // round is one slice of each kind.
 type round struct {
 	rest, busy, starts *load.Histogram
+	bareRest, bareBusy *load.Histogram
 	upgrades           int
-	others             float64 // part of the processors that others used, in the worst of the slices
+	others             float64 // part of the processors that others used, in the worst of the slices of the daemon
 }
 
 func (c *contrast) undisturbed() (n int) {
@@ -116,17 +129,47 @@ func (c *contrast) round(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, kind := range []struct {
+		to    **load.Histogram
+		again func(context.Context) error
+	}{{&p.bareRest, nil}, {&p.bareBusy, c.replaceFour}} {
+		got, _, err := c.sliceOf(ctx, c.bare.Addr(), kind.again)
+		if err != nil {
+			return err
+		}
+		*kind.to = got.Latency
+		c.lost += got.Lost
+		if err := c.bare.WaitDrained(); err != nil {
+			return err
+		}
+	}
 	c.rounds = append(c.rounds, p)
+	return nil
+}
+
+// wave is how many workers an upgrade starts at once.
+func (c *contrast) wave() int {
+	if c.mode == client.Smooth {
+		return min(runtime.NumCPU(), 4)
+	}
+	return 4
+}
+
+// replaceFour replaces the workers that have no manager as an upgrade does those of
+// the daemon.
+func (c *contrast) replaceFour(context.Context) error {
+	for left := 4; left > 0; left -= c.wave() {
+		if err := c.bare.Swap(min(c.wave(), left), c.mode == client.Fleet); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // startFour starts the program four times as an upgrade would, by twos or all
 // at once, and ends it as soon as it has booted. No load reaches it.
 func (c *contrast) startFour(ctx context.Context) error {
-	wave := 4
-	if c.mode == client.Smooth {
-		wave = min(runtime.NumCPU(), 4)
-	}
+	wave := c.wave()
 	for left := 4; left > 0; left -= wave {
 		var started []*exec.Cmd
 		for range min(wave, left) {
@@ -151,8 +194,12 @@ func (c *contrast) startFour(ctx context.Context) error {
 // slice sends load and does something again and again for a while. others is
 // which part of the processors' time was neither ours nor the daemon's.
 func (c *contrast) slice(ctx context.Context, again func(context.Context) error) (got load.Result, others float64, err error) {
+	return c.sliceOf(ctx, c.d.addr, again)
+}
+
+func (c *contrast) sliceOf(ctx context.Context, addr string, again func(context.Context) error) (got load.Result, others float64, err error) {
 	opts := c.load
-	opts.Addr = c.d.addr
+	opts.Addr = addr
 	begin, err := c.d.usage()
 	if err != nil {
 		return got, 0, err
@@ -214,6 +261,7 @@ func (c *contrast) report(r *row) {
 		limit, note = 1, "; NOT enough for a judgement: all were taken"
 	}
 	rest, busy, starts := new(load.Histogram), new(load.Histogram), new(load.Histogram)
+	bareRest, bareBusy := new(load.Histogram), new(load.Histogram)
 	var ratios, others []float64
 	upgrades := 0
 	for _, p := range c.rounds {
@@ -223,6 +271,8 @@ func (c *contrast) report(r *row) {
 			rest.Merge(p.rest)
 			busy.Merge(p.busy)
 			starts.Merge(p.starts)
+			bareRest.Merge(p.bareRest)
+			bareBusy.Merge(p.bareBusy)
 			ratios = append(ratios, float64(p.busy.Quantile(0.99))/float64(p.rest.Quantile(0.99)))
 		}
 	}
@@ -231,6 +281,8 @@ func (c *contrast) report(r *row) {
 	r.atMost(label+": p99 during upgrades / at rest", p99(busy)/p99(rest), 1.3, "",
 		fmt.Sprintf("median of the rounds %.2f; %d of %d rounds undisturbed%s", median(ratios), c.undisturbed(), len(c.rounds), note))
 	r.info(label+": p99 during starts / at rest", p99(starts)/p99(rest), "", "no upgrade, only as many processes starting and ending")
+	r.info(label+": p99 without a manager, replaced / at rest", p99(bareBusy)/p99(bareRest), "", "the same workers, replaced by the benchmark itself")
+	r.info(label+": p99 during upgrades / replaced without a manager", p99(busy)/p99(bareBusy), "", "what the manager adds")
 	r.info(label+": p99 at rest", p99(rest), "µs", spread(rest))
 	r.info(label+": p99 during upgrades", p99(busy), "µs", spread(busy))
 	r.info(label+": p99 during starts", p99(starts), "µs", spread(starts))

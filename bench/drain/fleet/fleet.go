@@ -125,19 +125,40 @@ func (f *Fleet) Grow(n int) error {
 	return nil
 }
 
+// Swap starts n workers at once and, as each is ready, asks the oldest to stop; or
+// with together all of them when the last is ready. It does not wait for drains.
+func (f *Fleet) Swap(n int, together bool) error {
+	for range n {
+		if _, err := f.exec(); err != nil {
+			return err
+		}
+	}
+	for i := range n {
+		select {
+		case <-f.acks:
+		case <-time.After(ackTimeout):
+			return fmt.Errorf("cannot start workers: no ACK within %v", ackTimeout)
+		}
+		stop := 1
+		if together && i < n-1 {
+			stop = 0
+		} else if together {
+			stop = n
+		}
+		for range stop {
+			if err := f.StopOldest(syscall.SIGUSR2); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (f *Fleet) start() error {
-	cmd := exec.Command(f.command[0], f.command[1:]...)
-	contract := childenv.Contract{
-		Dialects: childenv.Dialects{Einhorn: true}, Sockets: make([]childenv.Socket, 1), SockPath: f.sockPath(), MasterPID: os.Getpid(),
+	cmd, err := f.exec()
+	if err != nil {
+		return err
 	}
-	cmd.Env = contract.WithIndex(contract.Base(f.env, 1), f.started)
-	cmd.ExtraFiles = []*os.File{f.socket}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("cannot start a worker: %w", err)
-	}
-	f.started++
-	f.live = append(f.live, cmd)
 	select {
 	case pid := <-f.acks:
 		if pid != cmd.Process.Pid {
@@ -147,6 +168,22 @@ func (f *Fleet) start() error {
 	case <-time.After(ackTimeout):
 		return fmt.Errorf("cannot start worker %d: no ACK within %v", cmd.Process.Pid, ackTimeout)
 	}
+}
+
+func (f *Fleet) exec() (*exec.Cmd, error) {
+	cmd := exec.Command(f.command[0], f.command[1:]...)
+	contract := childenv.Contract{
+		Dialects: childenv.Dialects{Einhorn: true}, Sockets: make([]childenv.Socket, 1), SockPath: f.sockPath(), MasterPID: os.Getpid(),
+	}
+	cmd.Env = contract.WithIndex(contract.Base(f.env, 1), f.started)
+	cmd.ExtraFiles = []*os.File{f.socket}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("cannot start a worker: %w", err)
+	}
+	f.started++
+	f.live = append(f.live, cmd)
+	return cmd, nil
 }
 
 // ReplaceOldest starts a worker and, when it is ready, asks the oldest to stop
