@@ -136,10 +136,19 @@ func (k *keeper) killStepOf(f func(job) bool) {
 	}
 }
 
+// programFailed tells whether a process came as far as its program, and why that
+// could not be executed.
+func programFailed(err error) (why syscall.Errno, yes bool) {
+	if f := (*step.Failure)(nil); errors.As(err, &f) && f.Doing == "" {
+		return f.Errno, true
+	}
+	return 0, false
+}
+
 // execError is why a program could not be executed, in words of the system.
 func execError(err error) error {
-	if on := (*step.Failure)(nil); errors.As(err, &on) && on.Doing == "" {
-		return on.Errno
+	if why, yes := programFailed(err); yes {
+		return why
 	}
 	return claim.RootCause(err)
 }
