@@ -15,7 +15,7 @@ import (
 )
 
 // maxSteps is how many workers may be on the way to their program at once: as
-// many as keep every processor busy, and few enough that their pipes are no
+// many as keep every processor busy, and few enough that their sockets are no
 // burden on RLIMIT_NOFILE. One that hangs, as execve(2) may on a dead file server,
 // hinders nobody but itself: the spawner executes nothing but our own binary.
 const maxSteps = 64
