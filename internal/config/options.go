@@ -68,7 +68,7 @@ func workerOptions() []Option {
 		{
 			Name: "env", Arg: "DIALECT[,DIALECT...]", Default: childenv.AllDialects, Group: groups[0], Example: "einhorn,systemd",
 			words: []string{"einhorn", "systemd", "server-starter", childenv.AllDialects},
-			Help:  "Whose variables workers find: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like",
+			Help:  "Whose variables workers find: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like; where the program has {fd:...} the default is without systemd",
 			value: func(d *draft) value { return dialectsValue(&d.cfg.Dialects) },
 		},
 		{

@@ -291,7 +291,7 @@ func TestAStepThatComesToNothing(t *testing.T) {
 }
 
 // TestAStepThatHangs has one that was stopped, or whose execve(2) does not come
-// back: its end of the pipe stays open.
+// back: its end of the socket stays open.
 func TestAStepThatHangs(t *testing.T) {
 	for _, said := range []string{"", string(executing)} {
 		p, err := Take(Orders{}, Target{Place: &launch.Place{}}, nil, nil, nil)
@@ -336,7 +336,7 @@ func TestNobodyElseTakesTheStep(t *testing.T) {
 	}
 }
 
-// FuzzReport holds that whatever is in the pipe is an answer.
+// FuzzReport holds that whatever comes back is an answer.
 func FuzzReport(f *testing.F) {
 	for _, s := range []string{"", "x", "x13 ", "1 set the limit core=0", "x-1 a", "99999999999999999999 b", "xx", " "} {
 		f.Add([]byte(s))
