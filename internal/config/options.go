@@ -204,7 +204,7 @@ func upgradeOptions() []Option {
 func stopOptions() []Option {
 	return []Option{
 		{
-			Name: "graceful-signal", Arg: "SIGNAL", Default: "USR2", Group: groups[5], Example: "TERM",
+			Name: "graceful-signal", Arg: "SIGNAL", Default: "USR2", Unset: "USR2, known servers have theirs", Group: groups[5], Example: "TERM",
 			words: []string{"USR2", "TERM", "QUIT", "INT", "HUP", "USR1", "WINCH"},
 			Help:  "What asks a worker to finish its connections and end",
 			value: func(d *draft) value { return signalValue(&d.cfg.GracefulSignal) },

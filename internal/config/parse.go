@@ -170,6 +170,9 @@ func (d *draft) finish() error {
 	if !d.given("env") && childenv.NamesSocket(c.Program[1:]) {
 		c.Dialects.Systemd = false // gunicorn and uWSGI would take the socket twice
 	}
+	if !d.given("graceful-signal") {
+		c.GracefulSignal = drainsAt(c.Program)
+	}
 	if d.manual {
 		c.AckManual, c.AckTime = true, 0
 	}
