@@ -24,10 +24,9 @@ var (
 		program: []string{"gunicorn", "-c", "/dev/null", "--preload", "app:app"}, // finds LISTEN_FDS
 	}
 	gunicornACK = server{
-		needs: []string{"gunicorn"},
-		dir:   "gunicorn",
-		// With LISTEN_FDS beside the fd it would die.
-		options: []string{"-m", "--graceful-signal", "TERM", "--env", "einhorn,server-starter"},
+		needs:   []string{"gunicorn"},
+		dir:     "gunicorn",
+		options: []string{"-m", "--graceful-signal", "TERM"},
 		program: []string{"gunicorn", "-k", "gthread", "--threads", "4", "-b", "fd://{fd:0}", "app:app"},
 	}
 )
@@ -122,7 +121,7 @@ func TestHypercorn(t *testing.T) { survivesUpgrades(t, hypercorn) }
 var uwsgi = server{
 	needs:   []string{"uwsgi"},
 	dir:     "uwsgi",
-	options: []string{"--ack-mode", "fd", "--graceful-signal", "TERM", "--env", "einhorn,server-starter"},
+	options: []string{"--ack-mode", "fd", "--graceful-signal", "TERM"},
 	program: []string{
 		"uwsgi", "--ini", "uwsgi.ini", "--http-socket", "fd://{fd:0}",
 		"--hook-accepting1-once", "appendn:/proc/self/fd/{ready_fd} ready",

@@ -23,7 +23,7 @@ end
 complete -c einhyrningsins -f
 complete -c einhyrningsins -n __einhyrningsins_at_options -s n -l number -x -d 'How many workers to run, from 1 to 10000'
 complete -c einhyrningsins -n __einhyrningsins_at_options -s c -l command-name -x -d 'Show this name in ps, for the keeper and its masters'
-complete -c einhyrningsins -n __einhyrningsins_at_options -l env -x -a 'einhorn systemd server-starter einhorn,systemd,server-starter' -d 'Whose variables workers find: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l env -x -a 'einhorn systemd server-starter einhorn,systemd,server-starter' -d 'Whose variables workers find: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like; where the program has {fd:...} the default is without systemd'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l nice -x -d 'Niceness of keeper and masters, and of workers, from -20 to 19; RENICE_CMD sets them instead of the system call'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l user -x -d 'Run workers as this user (name or number), with its groups; the sockets are bound before'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l group -x -d 'Run workers as this group (name or number)'

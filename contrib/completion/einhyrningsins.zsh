@@ -5,7 +5,7 @@
 _arguments -s -S : \
     '(-n --number)'{-n+,--number=}'[How many workers to run, from 1 to 10000]:COUNT: ' \
     '(-c --command-name)'{-c+,--command-name=}'[Show this name in ps, for the keeper and its masters]:NAME: ' \
-    '(--env)'--env='[Whose variables workers find\: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like]:DIALECT\[,DIALECT...\]:(einhorn systemd server-starter einhorn,systemd,server-starter)' \
+    '(--env)'--env='[Whose variables workers find\: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like; where the program has {fd\:...} the default is without systemd]:DIALECT\[,DIALECT...\]:(einhorn systemd server-starter einhorn,systemd,server-starter)' \
     '(--nice)'--nice='[Niceness of keeper and masters, and of workers, from -20 to 19; RENICE_CMD sets them instead of the system call]:MASTER\[\:WORKER\[\:RENICE_CMD\]\]: ' \
     '(--user)'--user='[Run workers as this user (name or number), with its groups; the sockets are bound before]:USER: ' \
     '(--group)'--group='[Run workers as this group (name or number)]:GROUP: ' \

@@ -110,10 +110,8 @@ func (c Contract) Base(environ []string, generation int) []string {
 			ListenPID+"=")
 	}
 	if c.Dialects.ServerStarter {
-		if ports := starterPorts(c.Sockets); ports != "" {
-			env = append(env, StarterPort+"="+ports)
-		}
-		env = append(env, StarterGeneration+"="+strconv.Itoa(generation))
+		// Without sockets, too: server_ports() of Server::Starter dies where it is missing.
+		env = append(env, StarterPort+"="+starterPorts(c.Sockets), StarterGeneration+"="+strconv.Itoa(generation))
 	}
 	if c.ReadyFD {
 		env = append(env, ReadyFD+"="+strconv.Itoa(c.ReadyNumber()))

@@ -37,7 +37,12 @@ func TestBase(t *testing.T) {
 		{"Server::Starter", Contract{Dialects: Dialects{ServerStarter: true}, Sockets: sockets}, []string{
 			"SERVER_STARTER_PORT=8080=3;127.0.0.1:81=4", "SERVER_STARTER_GENERATION=7",
 		}},
-		{"Server::Starter without sockets", Contract{Dialects: Dialects{ServerStarter: true}}, []string{"SERVER_STARTER_GENERATION=7"}},
+		{"Server::Starter without sockets", Contract{Dialects: Dialects{ServerStarter: true}}, []string{
+			"SERVER_STARTER_PORT=", "SERVER_STARTER_GENERATION=7",
+		}},
+		{"Server::Starter with none that it can name", Contract{Dialects: Dialects{ServerStarter: true}, Sockets: []Socket{{Address: "@abstract"}}}, []string{
+			"SERVER_STARTER_PORT=", "SERVER_STARTER_GENERATION=7",
+		}},
 	} {
 		want := append(append([]string(nil), kept...), try.want...)
 		if diff := cmp.Diff(want, try.c.Base(environ, 7)); diff != "" {

@@ -76,6 +76,15 @@ func ParseWords(words []string, fixed int, names []string, ready int) (Words, er
 	return w, nil
 }
 
+// NamesSocket tells whether {fd:…} stands for a socket in one of these words, whichever
+// sockets there are.
+func NamesSocket(words []string) bool {
+	return slices.ContainsFunc(words, func(word string) bool {
+		_, wrong := parseWord(word, nil, 0)
+		return wrong != nil
+	})
+}
+
 // For returns the arguments of one worker. The caller must not change them.
 func (w Words) For(index, generation int) []string {
 	if w.parts == nil {

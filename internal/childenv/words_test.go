@@ -13,6 +13,17 @@ import (
 
 var fourSockets = []string{"", "web", "2x", "web"}
 
+func TestNamesSocket(t *testing.T) {
+	for word, want := range map[string]bool{
+		"fd://{fd:0}": true, "{fd:web}": true, "a{index}{fd:9}": true,
+		"": false, "{index}": false, "{ready_fd}": false, "{{fd:0}}": false, "{fd:}": false, "{fd: 0}": false,
+	} {
+		if got := NamesSocket([]string{"server", word}); got != want {
+			t.Errorf("%q: %v", word, got)
+		}
+	}
+}
+
 func TestWords(t *testing.T) {
 	for word, want := range map[string]string{
 		"{fd:0}": "3", "fd://{fd:3}": "fd://6", "{fd:web}": "4", "{fd:2x}/{fd:1}": "5/4",

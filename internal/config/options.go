@@ -68,7 +68,7 @@ func workerOptions() []Option {
 		{
 			Name: "env", Arg: "DIALECT[,DIALECT...]", Default: childenv.AllDialects, Group: groups[0], Example: "einhorn,systemd",
 			words: []string{"einhorn", "systemd", "server-starter", childenv.AllDialects},
-			Help:  "Whose variables workers find: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like",
+			Help:  "Whose variables workers find: EINHORN_FD_0, LISTEN_FDS, SERVER_STARTER_PORT and their like; where the program has {fd:...} the default is without systemd",
 			value: func(d *draft) value { return dialectsValue(&d.cfg.Dialects) },
 		},
 		{
@@ -204,7 +204,7 @@ func upgradeOptions() []Option {
 func stopOptions() []Option {
 	return []Option{
 		{
-			Name: "graceful-signal", Arg: "SIGNAL", Default: "USR2", Group: groups[5], Example: "TERM",
+			Name: "graceful-signal", Arg: "SIGNAL", Default: "USR2", Unset: "USR2, known servers have theirs", Group: groups[5], Example: "TERM",
 			words: []string{"USR2", "TERM", "QUIT", "INT", "HUP", "USR1", "WINCH"},
 			Help:  "What asks a worker to finish its connections and end",
 			value: func(d *draft) value { return signalValue(&d.cfg.GracefulSignal) },

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"einhyrningsins/internal/bind"
+	"einhyrningsins/internal/childenv"
 )
 
 // foreverUpgrade is what "forever" means for an upgrade: an upgrade that is
@@ -165,6 +166,12 @@ func (d *draft) finish() error {
 	}
 	if err := c.checkWords(); err != nil {
 		return err
+	}
+	if !d.given("env") && childenv.NamesSocket(c.Program[1:]) {
+		c.Dialects.Systemd = false // gunicorn and uWSGI would take the socket twice
+	}
+	if !d.given("graceful-signal") {
+		c.GracefulSignal = drainsAt(c.Program)
 	}
 	if d.manual {
 		c.AckManual, c.AckTime = true, 0

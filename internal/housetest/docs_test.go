@@ -85,7 +85,7 @@ var otherOptions = []string{
 	// einhyrningsinsctl; its own tests hold its manual against its options
 	"--execute", "--json", "--reload",
 	// the examples, and servers that run in them
-	"--addr", "--build", "--boot", "--test", "--fd", "--threads", "--ini", "--http-socket", "--hook-accepting1-once", "--graceful-timeout", "--keep-alive",
+	"--addr", "--build", "--boot", "--test", "--fd", "--threads", "--ini", "--plugin", "--module", "--master", "--http-socket", "--hook-accepting1-once", "--graceful-timeout", "--keep-alive",
 	"--bind-to-activated-sockets", "--workers", "--max-workers", "--max-reqs-per-child", "--disable-keepalive", "--keepalive-timeout", "--accept", "--inetd",
 	// go, git, systemd, docker, coreutils, Server::Starter
 	"--signal-on-hup", "--signal-on-term", "--port", "--interval", "--foreground", "--kill-whom", "--kill-who", "--stop-timeout",

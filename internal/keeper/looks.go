@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 	"einhyrningsins/internal/platform"
 )
 
-// The process that looks is our binary as it lies on disk; internal/look is what
-// it does.
+// The process that looks is our binary as it lies on disk, or while that cannot be
+// executed the one that masters are started from; internal/look is what it does.
 const (
 	lookFD    = "3"              // where it finds its socket
 	lookLimit = 10 * time.Second // for all that it does, wrapper and all
@@ -60,16 +61,51 @@ func (k *keeper) orderLook(m *link.Look) {
 	s.now, s.killed = l, false
 	k.spawner.want(job{look: l, process: stepsTo(process{
 		path:  k.binary,
-		argv:  []string{link.LookName, link.LookFlag, lookFD, k.binary},
+		argv:  lookArgs(k.binary),
 		env:   os.Environ(),
 		files: append([]uintptr{k.devNull.Fd(), 1}, l.Files()...),
 	})})
+}
+
+// lookArgs has the path by which a wrapper executes the binary again.
+func lookArgs(binary string) []string {
+	return []string{link.LookName, link.LookFlag, lookFD, binary}
+}
+
+// lookHeld looks again with the binary that masters are started from, when that on
+// disk cannot be executed: it may be in the midst of an installation. A wrapper gets
+// the descriptor of that binary, beside the one that it has to leave open anyway.
+func (k *keeper) lookHeld(a answer) bool {
+	j := a.job
+	why, yes := programFailed(a.err)
+	if !yes || j.process.held != nil || j.look != k.looks.now {
+		return false
+	}
+	path := platform.OwnProgram
+	if m := &k.master; m.binary != nil {
+		path = platform.HeldPath(m.binary, k.binary)
+	}
+	held, err := k.sys.open(path)
+	if err != nil {
+		return false
+	}
+	k.log.Warn("the binary on disk cannot be executed; the one that masters are started from looks at what to start",
+		"error", fmt.Errorf("%s: %w", k.binary, why))
+	j.look.Hold(held)
+	j.process.held = held
+	j.process.argv = lookArgs("/proc/self/fd/" + strconv.Itoa(len(j.process.files)))
+	j.process.files = append(j.process.files, held.Fd())
+	k.spawner.want(j)
+	return true
 }
 
 // lookStarted takes what became of the job. The look may have been given up
 // meanwhile; then reap finds its process among the unknown ones.
 func (k *keeper) lookStarted(a answer) {
 	if a.err != nil {
+		if k.lookHeld(a) {
+			return
+		}
 		a.err = fmt.Errorf("%s: %w", k.binary, execError(a.err))
 	}
 	a.job.look.Started(a.pid, a.err)

@@ -107,7 +107,9 @@ func (k *keeper) reniceStarted(a answer) {
 	}
 	if a.err != nil {
 		k.log.Warn("cannot run a command for a worker", "pid", c.PID, "command", a.job.process.argv, "error", a.err)
-		k.probed(c, false)
+		if a.job.probe {
+			k.probed(c, false)
+		}
 		return
 	}
 	if a.job.probe && !c.running() {

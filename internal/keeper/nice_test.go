@@ -81,6 +81,25 @@ func TestReniceThatCannotBeRunHarmsNobody(t *testing.T) {
 	}
 }
 
+// TestAReniceThatCannotBeRunIsNoAnswerOfAProbe has both on their way.
+func TestAReniceThatCannotBeRunIsNoAnswerOfAProbe(t *testing.T) {
+	k := newTestKeeper(t)
+	k.cfg.Nice = niceOf(6, "renice")
+	k.live()
+	k.send(&link.Spawn{Serial: 1, Generation: 1})
+	k.answerJob(nil)
+	k.send(&link.Probe{Serial: 1})
+	k.answerJob(syscall.EAGAIN) // of the renice command
+	c := k.table.bySerial[1]
+	if c.probed != nil || !c.probing {
+		t.Errorf("the probe has an answer before it began: %+v", c.probed)
+	}
+	k.answerJob(syscall.EAGAIN) // of the probe
+	if c.probed == nil || c.probed.Ready || c.probing {
+		t.Errorf("a probe that cannot be run has the answer %+v", c.probed)
+	}
+}
+
 // TestAloneEndsAfterARenice: the last worker may end while a command is begun.
 func TestAloneEndsAfterARenice(t *testing.T) {
 	k := newTestKeeper(t)

@@ -15,7 +15,7 @@ import (
 )
 
 // maxSteps is how many workers may be on the way to their program at once: as
-// many as keep every processor busy, and few enough that their pipes are no
+// many as keep every processor busy, and few enough that their sockets are no
 // burden on RLIMIT_NOFILE. One that hangs, as execve(2) may on a dead file server,
 // hinders nobody but itself: the spawner executes nothing but our own binary.
 const maxSteps = 64
@@ -136,10 +136,19 @@ func (k *keeper) killStepOf(f func(job) bool) {
 	}
 }
 
+// programFailed tells whether a process came as far as its program, and why that
+// could not be executed.
+func programFailed(err error) (why syscall.Errno, yes bool) {
+	if f := (*step.Failure)(nil); errors.As(err, &f) && f.Doing == "" {
+		return f.Errno, true
+	}
+	return 0, false
+}
+
 // execError is why a program could not be executed, in words of the system.
 func execError(err error) error {
-	if on := (*step.Failure)(nil); errors.As(err, &on) && on.Doing == "" {
-		return on.Errno
+	if why, yes := programFailed(err); yes {
+		return why
 	}
 	return claim.RootCause(err)
 }

@@ -26,6 +26,7 @@ type Looking struct {
 
 	at     *link.LookAt
 	theirs *os.File   // its end of the socket, until it was started
+	binary *os.File   // what it is started from, likewise; nil: the binary on disk
 	conn   *link.Conn // nil when its end was read
 	ended  bool       // it was reaped
 	status string     // how it ended; "": well
@@ -96,8 +97,14 @@ func (l *Looking) Started(pid int, err error) {
 	l.PID = pid
 }
 
+// Hold keeps the binary open that the process is started from.
+func (l *Looking) Hold(binary *os.File) { l.binary = binary }
+
 func (l *Looking) closeTheirs() {
 	l.theirs.Close()
+	if l.binary != nil {
+		l.binary.Close()
+	}
 	l.words.Started()
 }
 

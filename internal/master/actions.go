@@ -69,6 +69,9 @@ func (l *loop) act(a pool.Action) {
 	case pool.Spawn:
 		l.link.Send(&link.Spawn{Serial: a.Serial, Generation: a.Generation, Index: a.Index})
 	case pool.Send:
+		if a.Level == pool.LevelRetire && int(a.Signal) == l.cfg.GracefulSignal {
+			l.warnUnhandled(a.Serial, syscall.Signal(a.Signal))
+		}
 		l.signal(a.Serial, syscall.Signal(a.Signal), a.Group, link.Level(a.Level))
 	case pool.Forget:
 		l.link.Send(&link.Forget{Serial: a.Serial})

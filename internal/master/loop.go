@@ -32,17 +32,18 @@ type loop struct {
 	setLevel func(slog.Level)
 	changes  changes // of settings, while running
 
-	byPID   map[int]uint64 // running workers
-	pinged  map[uint64]ping
-	told    map[uint64][]syscall.Signal // which signals workers were asked to end with
-	ordered uint64                      // number of the last signal that was asked for
-	done    uint64                      // number of the last one that was carried out
-	held    []heldAnswer
-	waiters []*waiter
-	pruneAt int // how many waiters there may be before those that are gone are looked for
-	parked  []parkedAck
-	caught  map[int]int // signals to be forgotten with the next save
-	end     *pool.End
+	byPID     map[int]uint64 // running workers
+	pinged    map[uint64]ping
+	told      map[uint64][]syscall.Signal // which signals workers were asked to end with
+	unhandled bool                        // it was said that workers do not handle the graceful signal
+	ordered   uint64                      // number of the last signal that was asked for
+	done      uint64                      // number of the last one that was carried out
+	held      []heldAnswer
+	waiters   []*waiter
+	pruneAt   int // how many waiters there may be before those that are gone are looked for
+	parked    []parkedAck
+	caught    map[int]int // signals to be forgotten with the next save
+	end       *pool.End
 
 	launches []link.Launch // what generations are started from, the newest last
 	kept     []int         // generations of which workers may still be spawned

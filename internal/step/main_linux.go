@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -21,11 +21,11 @@ import (
 // binary that runs.
 const Supported = true
 
-// newReport makes the pipe. Only our end is for the poller: a goroutine that
+// newReport makes the socket. Only our end is for the poller: a goroutine that
 // waits takes no thread.
 func newReport() (*Report, *os.File, error) {
-	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
 		return nil, nil, err
 	}
 	if err := unix.SetNonblock(fds[0], true); err != nil {
@@ -33,7 +33,16 @@ func newReport() (*Report, *os.File, error) {
 		unix.Close(fds[1])
 		return nil, nil, err
 	}
-	return &Report{os.NewFile(uintptr(fds[0]), "report")}, os.NewFile(uintptr(fds[1]), "report"), nil
+	return &Report{ours: os.NewFile(uintptr(fds[0]), "report")}, os.NewFile(uintptr(fds[1]), "report"), nil
+}
+
+// endOrders lets whoever reads them come to their end.
+func endOrders(ours *os.File) error {
+	raw, err := ours.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
 }
 
 // Main is this program as a process that takes the step. It returns only when it
@@ -41,24 +50,50 @@ func newReport() (*Report, *os.File, error) {
 func Main(args []string) (status int) {
 	// What follows is done to one thread, which is the one that remains.
 	runtime.LockOSThread()
-	var o Orders
-	if len(args) < 3 || json.Unmarshal([]byte(args[1]), &o) != nil || o.Files < 3 {
-		fmt.Fprintln(os.Stderr, "einhyrningsins: this name is for workers that are being started; nobody else calls it")
+	report, orders, err := hear(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "einhyrningsins: this name is for processes that are being started; nobody else calls it")
 		return 1
 	}
-	for fd := o.Files; fd <= o.Report; fd++ {
+	var o Orders
+	if json.Unmarshal(orders, &o) != nil {
+		return 1 // the keeper has gone in the midst of them
+	}
+	for fd := o.Files; fd <= report; fd++ {
 		unix.CloseOnExec(fd)
 	}
 	platform.DefaultSignals()
-	f := o.become(args[2:])
-	_, _ = unix.Write(o.Report, f.text())
+	f := o.become(report)
+	_, _ = unix.Write(report, f.text())
 	return 1
+}
+
+// hear reads the orders to their end.
+func hear(args []string) (report int, orders []byte, err error) {
+	if len(args) < 2 {
+		return 0, nil, syscall.EINVAL
+	}
+	if report, err = strconv.Atoi(args[1]); err != nil {
+		return 0, nil, err
+	}
+	var buffer [16 << 10]byte
+	for {
+		n, _, err := unix.Recvfrom(report, buffer[:], 0)
+		switch {
+		case err == unix.EINTR:
+		case err != nil || n == 0:
+			return report, orders, err
+		default:
+			orders = append(orders, buffer[:n]...)
+		}
+	}
 }
 
 // become does everything in an order in which what takes a privilege comes before
 // it is given up, and what comes with the program's right to it, after.
-func (o *Orders) become(words []string) *Failure {
-	env := o.environ()
+func (o *Orders) become(report int) *Failure {
+	words, env := textsOf(o.Argv), textsOf(o.Env)
+	childenv.SetPID(env, os.Getpid())
 	var place *launch.Place
 	if o.Held != nil {
 		place = o.Held.Place(uintptr(o.Files+1), uintptr(o.Files))
@@ -90,8 +125,12 @@ func (o *Orders) become(words []string) *Failure {
 	if os.Getppid() != o.Keeper {
 		return &Failure{Doing: "begin without a keeper", Errno: syscall.ESRCH}
 	}
-	_, _ = unix.Write(o.Report, []byte{executing})
-	return fail(syscall.Exec(path, words, env), "")
+	_, _ = unix.Write(report, []byte{executing})
+	err := syscall.Exec(path, words, env)
+	if err == syscall.E2BIG {
+		return fail(err, "pass %s", tooLarge(words, env))
+	}
+	return fail(err, "")
 }
 
 // find is by which path the program is executed.
@@ -110,12 +149,10 @@ func (o *Orders) find(place *launch.Place) string {
 	return path
 }
 
-// environ is the program's.
-func (o *Orders) environ() []string {
-	env := slices.DeleteFunc(os.Environ(), isRuntimes)
-	for _, kv := range o.Env {
-		env = append(env, string(kv))
+func textsOf(words [][]byte) []string {
+	list := make([]string, len(words))
+	for i, word := range words {
+		list[i] = string(word)
 	}
-	childenv.SetPID(env, os.Getpid())
-	return env
+	return list
 }

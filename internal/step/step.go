@@ -13,8 +13,8 @@
 // Go can do nothing between fork(2) and execve(2) but what it has prepared, so the
 // step is this program, started anew from the binary that runs (the keeper's own,
 // whatever the disk holds). step.go is the keeper's side: what is to be started instead of the
-// program, and the pipe on which it hears what became of it. main_linux.go is
-// what that process does, limits_linux.go one part of it.
+// program, and the socket on which it tells the orders and hears what became of it.
+// main_linux.go is what that process does, limits_linux.go one part of it.
 //
 // The keeper does not wait for a step: it takes as long as a Go program takes to
 // begin, and another may begin meanwhile. A worker counts as started when the
@@ -37,13 +37,17 @@ import (
 	"einhyrningsins/internal/launch"
 )
 
-// Name is argv[0] of a process that takes the step. The words of the program
-// follow, behind one for the orders.
+// Name is argv[0] of a process that takes the step. The descriptor follows where it
+// hears its orders, and for ps what it is to become.
 const Name = "einhyrn-step"
 
 // Orders are what the process is told. It finds the descriptors that are not for
 // the program behind those that are: the program's file, the directory, and the
-// pipe. A program that is named by its path has no file, and no directory.
+// socket. A program that is named by its path has no file, and no directory.
+//
+// Arguments and environment are among the orders, so that none of them can be too
+// large for the step that is not for the program, and Go's runtime begins without
+// the variables that are meant for another.
 type Orders struct {
 	Keeper int            `json:"keeper"`           // whose child it is
 	Orphan syscall.Signal `json:"orphan,omitempty"` // what the worker gets when the keeper dies; 0: nothing
@@ -51,8 +55,8 @@ type Orders struct {
 	Held   *launch.Held   `json:"held,omitempty"`
 	Path   []byte         `json:"path,omitempty"` // instead of Held
 	Files  int            `json:"files"`          // descriptors for the program
-	Report int            `json:"report"`         // descriptor of the pipe
-	Env    [][]byte       `json:"env,omitempty"`
+	Argv   [][]byte       `json:"argv"`
+	Env    [][]byte       `json:"env"`
 }
 
 // Target is what a process becomes: a program at a place, or one that is held open,
@@ -78,12 +82,8 @@ func (t Target) tell(o *Orders) (files []uintptr) {
 	return nil
 }
 
-// runtimes are variables with which Go's runtime would begin otherwise. They are
-// for the program, so they are put aside for the moment.
-var runtimes = []string{"GODEBUG=", "GOGC=", "GOMEMLIMIT=", "GOMAXPROCS=", "GOTRACEBACK="}
-
-// ours are what the step itself begins with, behind all others: a runtime that
-// cannot have a thread is to say so in one line, and one processor is enough.
+// ours is the environment of the step itself: a runtime that cannot have a thread is
+// to say so in one line, and one processor is enough.
 var ours = []string{"GOTRACEBACK=none", "GOMAXPROCS=1"}
 
 // Process is what is started in place of a program.
@@ -99,49 +99,40 @@ type Process struct {
 // environment and descriptors. The caller starts [platform.OwnProgram] and calls
 // Started, or Report.Close if that fails.
 func Take(o Orders, target Target, argv, env []string, files []uintptr) (*Process, error) {
-	p := &Process{}
-	var err error
+	p := &Process{Env: ours}
+	o.Files = len(files)
+	p.Files = append(slices.Clone(files), target.tell(&o)...)
+	o.Argv, o.Env = bytesOf(argv), bytesOf(env)
+	orders, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
 	if p.Report, p.theirs, err = newReport(); err != nil {
 		return nil, err
 	}
-	o.Files = len(files)
-	more := target.tell(&o)
-	o.Report = len(files) + len(more)
-	p.Env = make([]string, 0, len(env)+len(ours))
-	for _, kv := range env {
-		if isRuntimes(kv) {
-			o.Env = append(o.Env, []byte(kv))
-		} else {
-			p.Env = append(p.Env, kv)
-		}
-	}
-	p.Env = append(p.Env, ours...)
-	orders, err := json.Marshal(o)
-	if err != nil {
-		p.Started()
-		p.Report.Close()
-		return nil, err
-	}
-	p.Argv = append([]string{Name, string(orders)}, argv...)
-	p.Files = append(slices.Concat(files, more), p.theirs.Fd())
+	p.Report.orders = orders
+	p.Argv = append([]string{Name, strconv.Itoa(len(p.Files))}, argv[:min(1, len(argv))]...)
+	p.Files = append(p.Files, p.theirs.Fd())
 	return p, nil
 }
 
-func isRuntimes(kv string) bool {
-	for _, name := range runtimes {
-		if strings.HasPrefix(kv, name) {
-			return true
-		}
+func bytesOf(words []string) [][]byte {
+	list := make([][]byte, len(words))
+	for i, word := range words {
+		list[i] = []byte(word)
 	}
-	return false
+	return list
 }
 
 // Started closes what belongs to the process.
 func (p *Process) Started() { p.theirs.Close() }
 
-// Report is the keeper's end of the pipe. The other end is closed by a
+// Report is the keeper's end of the socket. The other end is closed by a
 // successful execve(2), or by the end of the process.
-type Report struct{ ours *os.File }
+type Report struct {
+	ours   *os.File
+	orders []byte // that the process has not heard
+}
 
 // Failure is why there is no worker.
 type Failure struct {
@@ -170,19 +161,26 @@ const (
 	lastLooks = time.Second
 )
 
-// Wait returns when the program was executed, or a [Failure]. A process that has
-// ended before it came to that had too little of something, or was killed by
-// somebody: to try again later is right. One that hangs is the caller's to kill.
+// Wait tells the orders, and returns when the program was executed, or a [Failure]. A
+// process that has ended before it came to that had too little of something, or was
+// killed by somebody: to try again later is right. One that hangs is the caller's to
+// kill.
 func (r *Report) Wait() error { return r.wait(patience, lastLooks) }
 
 func (r *Report) wait(limits ...time.Duration) error {
 	var text []byte
 	err := os.ErrDeadlineExceeded
 	for i := 0; i < len(limits) && errors.Is(err, os.ErrDeadlineExceeded); i++ {
-		_ = r.ours.SetReadDeadline(time.Now().Add(limits[i]))
+		_ = r.ours.SetDeadline(time.Now().Add(limits[i]))
+		if err = r.tell(); err != nil {
+			continue
+		}
 		var more []byte
 		more, err = io.ReadAll(io.LimitReader(r.ours, int64(mostReport-len(text))))
 		text = append(text, more...)
+		if errors.Is(err, syscall.ECONNRESET) { // it ended before it had heard all
+			err = nil
+		}
 	}
 	r.Close()
 	rest, tried := strings.CutPrefix(string(text), string(executing))
@@ -202,6 +200,21 @@ func (r *Report) wait(limits ...time.Duration) error {
 		n = int(syscall.EPROTO)
 	}
 	return &Failure{Doing: doing, Errno: syscall.Errno(n)}
+}
+
+// tell writes what is left of the orders, and their end. Who does not want to hear
+// them may still have something to say.
+func (r *Report) tell() error {
+	if len(r.orders) == 0 {
+		return nil
+	}
+	n, err := r.ours.Write(r.orders)
+	r.orders = r.orders[n:]
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	r.orders = nil
+	return endOrders(r.ours)
 }
 
 // Close ends a report for which nobody waits.

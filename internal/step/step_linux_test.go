@@ -5,8 +5,11 @@ package step
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"syscall"
@@ -59,6 +62,9 @@ type taken struct {
 	status syscall.WaitStatus
 }
 
+// testEnv is in the environment of each.
+var testEnv = "PATH=" + os.Getenv("PATH")
+
 func take(t *testing.T, o Orders, place *launch.Place, env []string, argv ...string) taken {
 	t.Helper()
 	if o.Keeper == 0 {
@@ -74,12 +80,13 @@ func take(t *testing.T, o Orders, place *launch.Place, env []string, argv ...str
 		t.Fatal(err)
 	}
 	defer out.Close()
-	env = append([]string{"PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}, env...)
+	env = append([]string{testEnv}, env...)
 	p, err := Take(o, Target{Place: place}, argv, env, []uintptr{null.Fd(), out.Fd(), out.Fd(), null.Fd()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid, err := syscall.ForkExec(platform.OwnProgram, p.Argv, &syscall.ProcAttr{Env: p.Env, Files: p.Files})
+	own := append(p.Env[:len(p.Env):len(p.Env)], "GORACE=atexit_sleep_ms=0")
+	pid, err := syscall.ForkExec(platform.OwnProgram, p.Argv, &syscall.ProcAttr{Env: own, Files: p.Files})
 	p.Started()
 	if err != nil {
 		p.Report.Close()
@@ -131,6 +138,77 @@ func TestTheWorkerIsTheProgram(t *testing.T) {
 	for _, line := range []string{"SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000", "Umask:\t0027", "NoNewPrivs:\t1"} {
 		if !strings.Contains(got.output, line+"\n") {
 			t.Errorf("it does not say %q: %s", line, got.output)
+		}
+	}
+}
+
+// mostOfOne is the longest word that execve(2) takes.
+const mostOfOne = mostPages*4096 - 1
+
+// TestWhatExecveTakesGoesThrough has variables as large as execve(2) takes them, of Go's
+// runtime too.
+func TestWhatExecveTakesGoesThrough(t *testing.T) {
+	place := placeOf(t, inDir(t, "#!/bin/sh\necho ${#GODEBUG} ${#GOGC} $LISTEN_PID\n"), "p").Place
+	for _, size := range []int{99 << 10, 127 << 10, mostOfOne} {
+		env := []string{"LISTEN_PID="}
+		for _, name := range []string{"GODEBUG=", "GOGC="} {
+			env = append(env, name+strings.Repeat("x", size-len(name)))
+		}
+		got := take(t, Orders{}, place, env, "p")
+		if want := fmt.Sprintf("%d %d %d\n", size-8, size-5, got.pid); got.err != nil || got.output != want {
+			t.Errorf("%d bytes: %v, and %.200q; want %q", size, got.err, got.output, want)
+		}
+	}
+}
+
+// TestTheStepTakesNoRoom fills what execve(2) takes of arguments and environment to the
+// last byte.
+func TestTheStepTakesNoRoom(t *testing.T) {
+	dir := inDir(t, "#!/bin/sh\n")
+	place := placeOf(t, dir, "p").Place
+	argv := []string{"p"}
+	for room := int(mostTogether()); room > mostOfOne; room -= sizeOf(argv[1]) {
+		argv = append(argv, strings.Repeat("y", mostOfOne/2))
+	}
+	argv = append(argv, "")
+	last := func(size int) []string {
+		argv[len(argv)-1] = strings.Repeat("z", size)
+		return argv
+	}
+	bare := func(size int) bool { // without a step
+		pid, err := syscall.ForkExec("p", last(size), &syscall.ProcAttr{Dir: dir, Env: []string{testEnv}})
+		if err == nil {
+			_, err = syscall.Wait4(pid, nil, 0, nil)
+		}
+		return err == nil
+	}
+	most := sort.Search(mostOfOne, func(size int) bool { return !bare(size) }) - 1
+	if most < 0 || most == mostOfOne-1 {
+		t.Fatalf("the last word can have %d bytes", most)
+	}
+	if got := take(t, Orders{}, place, nil, last(most)...); got.err != nil {
+		t.Errorf("%d bytes fit without a step, and not with one: %v", most, got.err)
+	}
+	if got := take(t, Orders{}, place, nil, last(most+1)...); !errors.Is(got.err, syscall.E2BIG) {
+		t.Errorf("%d bytes do not fit without a step, and with one: %v", most+1, got.err)
+	}
+}
+
+// TestWhatIsTooLargeIsNamed by what it is, without what is in it.
+func TestWhatIsTooLargeIsNamed(t *testing.T) {
+	place := placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Place
+	large := strings.Repeat("x", mostOfOne+1)
+	for _, try := range []struct {
+		env, argv []string
+		want      string
+	}{
+		{[]string{"A=1", "GODEBUG=" + large}, []string{"p"}, "cannot pass the variable GODEBUG of 131080 bytes (one may have 131071): argument list too long"},
+		{nil, []string{"p", "a", large}, "cannot pass the argument 2 of 131072 bytes (one may have 131071): argument list too long"},
+		{nil, append([]string{"p"}, slices.Repeat([]string{large[1:]}, int(mostTogether())/mostOfOne+1)...), "bytes of arguments and environment ("},
+	} {
+		got := take(t, Orders{}, place, try.env, try.argv...)
+		if got.err == nil || !errors.Is(got.err, syscall.E2BIG) || !strings.Contains(got.err.Error(), try.want) {
+			t.Errorf("%v; want %s", got.err, try.want)
 		}
 	}
 }
@@ -213,7 +291,7 @@ func TestAStepThatComesToNothing(t *testing.T) {
 }
 
 // TestAStepThatHangs has one that was stopped, or whose execve(2) does not come
-// back: its end of the pipe stays open.
+// back: its end of the socket stays open.
 func TestAStepThatHangs(t *testing.T) {
 	for _, said := range []string{"", string(executing)} {
 		p, err := Take(Orders{}, Target{Place: &launch.Place{}}, nil, nil, nil)
@@ -258,7 +336,7 @@ func TestNobodyElseTakesTheStep(t *testing.T) {
 	}
 }
 
-// FuzzReport holds that whatever is in the pipe is an answer.
+// FuzzReport holds that whatever comes back is an answer.
 func FuzzReport(f *testing.F) {
 	for _, s := range []string{"", "x", "x13 ", "1 set the limit core=0", "x-1 a", "99999999999999999999 b", "xx", " "} {
 		f.Add([]byte(s))

@@ -20,14 +20,12 @@ type Map []Pair
 // Pair is an entry of a [Map].
 type Pair struct{ Key, Value any }
 
-// Set is a set of strings: the map of its members to true, which is what both
-// Ruby's and YAML's own spelling of a set have inside. Their tags are left out,
-// since Ruby refuses either unless the reader permits the class.
+// Set is a set of strings. It is written as Psych writes a Set of every version of
+// Ruby, the built-in one since 3.5 included.
 type Set []string
 
-// timeLayout is how Ruby's Time#to_s writes UTC. It is quoted, since a plain
-// timestamp becomes a Time, which Ruby refuses unless the reader permits it.
-const timeLayout = "2006-01-02 15:04:05.000 UTC"
+// timeLayout is how Psych writes a Time in UTC: a plain timestamp of YAML.
+const timeLayout = "2006-01-02 15:04:05.000000000 Z"
 
 // Dump writes a value as a YAML document. It takes nil, bool, int, float64,
 // string, [Symbol], [time.Time], [Map], [Set] and []any.
@@ -59,7 +57,8 @@ func write(b *strings.Builder, v any, depth int) {
 		for i, s := range v {
 			m[i] = Pair{s, true}
 		}
-		write(b, m, depth)
+		b.WriteString(" !ruby/object:Set")
+		write(b, Map{{Key: "hash", Value: m}}, depth)
 	case []any:
 		if len(v) == 0 {
 			b.WriteString(" []\n")
@@ -98,7 +97,7 @@ func scalar(v any) string {
 		}
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	case time.Time:
-		return quote(v.UTC().Format(timeLayout))
+		return v.UTC().Format(timeLayout)
 	case Symbol:
 		return ":" + string(v)
 	case string:

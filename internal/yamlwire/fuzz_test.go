@@ -88,6 +88,7 @@ func FuzzDump(f *testing.F) {
 		}
 		out := Dump(Map{
 			{Symbol("state"), Map{{number, value}, {"k" + key, Set{value}}, {Symbol("empty"), Map{}}}},
+			{Symbol("at"), time.Unix(int64(number), 0)},
 			{Symbol("list"), []any{value, nil, number, flag, []any{}, Map{{Symbol("a"), value}}}},
 		})
 		n, err := parseTrusted(out)
@@ -95,7 +96,7 @@ func FuzzDump(f *testing.F) {
 			t.Fatalf("%s: %v", out, err)
 		}
 		state, list := n.get("state"), n.get("list")
-		if len(state.items) != 3 || state.items[0].text != value || state.keys[1] != "k"+key || state.items[1].keys[0] != value {
+		if len(state.items) != 3 || state.items[0].text != value || state.keys[1] != "k"+key || state.items[1].get("hash").keys[0] != value {
 			t.Fatalf("state came back otherwise: %s", out)
 		}
 		if len(list.items) != 6 || list.items[0].text != value || list.items[5].get("a").text != value {

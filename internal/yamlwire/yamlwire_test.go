@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,5 +142,23 @@ func TestReply(t *testing.T) {
 		if got := string(Reply(c.id, c.message, c.wait)); got != c.want+"\n" {
 			t.Errorf("Reply(%s, %q, %v) = %s, want %s", c.id, c.message, c.wait, got, c.want)
 		}
+	}
+}
+
+// TestDump has what Psych 4 makes of the same values, but for the quotes.
+func TestDump(t *testing.T) {
+	at := time.Date(2026, 11, 20, 13, 28, 18, 784e6, time.FixedZone("", 3600))
+	got := Dump(Map{{Symbol("signaled"), Set{"USR2", "TERM"}}, {Symbol("none"), Set{}}, {Symbol("pinged_at"), at}})
+	const want = `---
+:signaled: !ruby/object:Set
+  "hash":
+    "USR2": true
+    "TERM": true
+:none: !ruby/object:Set
+  "hash": {}
+:pinged_at: 2026-11-20 12:28:18.784000000 Z
+`
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }
