@@ -151,7 +151,7 @@ func (k *keeper) thawed() bool {
 // its, or it has not answered yet.
 func (k *keeper) pingAt() time.Duration {
 	bounded := k.stop.level > link.LevelRetire || k.cfg.DrainTimeout > 0 || k.cfg.SignalTimeout > 0
-	if k.stop.at == 0 || !bounded || !k.master.pongs || k.master.liveAt == 0 || k.stop.pingedAt != 0 {
+	if k.stop.at == 0 || !bounded || !k.master.pongs || k.master.conn == nil || k.master.liveAt == 0 || k.stop.pingedAt != 0 {
 		return 0
 	}
 	return k.stop.pingAt
@@ -166,6 +166,10 @@ func (k *keeper) ping() {
 // peace.
 func (k *keeper) pong() {
 	s := &k.stop
+	if s.pingedAt == 0 {
+		k.refuse("it gave a sign of life that nobody asked for")
+		return
+	}
 	s.pingedAt, s.pause = 0, 2*s.pause
 	s.pingAt = k.sys.now() + s.pause
 }
