@@ -61,6 +61,7 @@ type table struct {
 	ends     []*child          // ended and not forgotten, oldest first
 	of       map[int]int       // how many of each generation are not forgotten
 	next     uint64            // serial of the next child
+	goneAt   time.Duration     // when the last one ended
 	kept     int               // bytes of what is saved of all
 }
 
@@ -81,14 +82,14 @@ func (t *table) started(c *child, pid int, at time.Duration) {
 }
 
 func (t *table) failed(c *child, f *link.SpawnFailed) {
-	c.Failed = f
+	c.Failed, t.goneAt = f, f.At
 	t.ends = append(t.ends, c)
 	t.hasNews(c)
 }
 
 func (t *table) exited(c *child, e *link.Exited) {
 	delete(t.byPID, c.PID)
-	c.Exit = e
+	c.Exit, t.goneAt = e, e.At
 	t.ends = append(t.ends, c)
 	t.hasNews(c)
 }

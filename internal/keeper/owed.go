@@ -84,6 +84,9 @@ func (k *keeper) owed() (since time.Duration, what string) {
 			}
 		}
 	}
+	if k.stop.at != 0 && len(k.table.byPID)+k.table.unanswered() == 0 {
+		owes(max(k.stop.at, k.table.goneAt), "the end")
+	}
 	if since != 0 {
 		since = max(since, k.stop.thawedAt)
 	}
