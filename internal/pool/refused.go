@@ -34,7 +34,7 @@ func (e Refused) apply(p *Pool) {
 		}
 	})
 	if e.Why != "" {
-		p.note(Note{Kind: NoteRefused, Worker: *w, Text: fmt.Sprintf("worker %d of generation %d cannot be signalled: %s", w.PID, w.Generation, w.Refused), Error: true})
+		p.note(Note{Kind: NoteRefused, Worker: *w, Text: fmt.Sprintf("cannot be signalled: %s", w.Refused), Error: true})
 	}
 }
 
