@@ -18,7 +18,7 @@ func TestAnyMasterLeavesTheKeeperBoundedAndStoppable(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		k := newTestKeeper(t)
 		k.live()
-		for range rapid.IntRange(1, 60).Draw(r, "steps") {
+		for range rapid.IntRange(1, 30).Draw(r, "steps") {
 			if k.master.pid == 0 || k.theirs == nil {
 				k.master.restartAt = 0
 				k.live()
