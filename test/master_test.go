@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,7 +25,8 @@ const (
 )
 
 // masterMain is a master that takes over from another one and then is bad in the
-// way that EINHYRN_TEST_MASTER says: it does nothing (idle), or ends (dies).
+// way that EINHYRN_TEST_MASTER says: it does nothing (idle), or ends (dies),
+// or says one thing more (KIND PAYLOAD; in that @ stands for 15 MiB).
 func masterMain() int {
 	time.AfterFunc(lifetime, func() { os.Exit(99) })
 	link := os.NewFile(linkFD, "link")
@@ -45,7 +48,12 @@ func masterMain() int {
 		}
 	}
 	say(kindLive, "{}")
-	if os.Getenv("EINHYRN_TEST_MASTER") == "dies" {
+	bad := os.Getenv("EINHYRN_TEST_MASTER")
+	if kind, payload, ok := strings.Cut(bad, " "); ok {
+		number, _ := strconv.Atoi(kind)
+		say(byte(number), strings.Replace(payload, "@", strings.Repeat("x", 15<<20), 1))
+	}
+	if bad == "dies" {
 		return 3
 	}
 	_, _ = io.Copy(io.Discard, in)

@@ -191,6 +191,14 @@ func stateWord(w client.Worker) string {
 	return clean(w.State)
 }
 
+// says is what there is to be said of a worker beside its state.
+func says(w client.Worker) string {
+	if w.CannotSignal == "" {
+		return w.Status
+	}
+	return strings.TrimSuffix("cannot be signalled: "+w.CannotSignal+"; "+w.Status, "; ")
+}
+
 var stateColours = map[string]string{
 	silent: yellow, wire.Starting: yellow, wire.Ready: green, wire.Draining: cyan, wire.Stopped: red, wire.Killed: red,
 }
@@ -199,7 +207,7 @@ var stateColours = map[string]string{
 func (o *output) table(b *strings.Builder, workers []client.Worker) {
 	now := o.now()
 	head := []string{"INDEX", "PID", "GEN", "STATE", "AGE", "READY", "LAST PING"}
-	talks := slices.ContainsFunc(workers, func(w client.Worker) bool { return w.Status != "" })
+	talks := slices.ContainsFunc(workers, func(w client.Worker) bool { return says(w) != "" })
 	if talks {
 		head = append(head, "STATUS")
 	}
@@ -220,7 +228,7 @@ func (o *output) table(b *strings.Builder, workers []client.Worker) {
 			stateWord(w), age(now.Sub(w.StartedAt)), ready, ping,
 		}
 		if talks {
-			row = append(row, clean(w.Status))
+			row = append(row, clean(says(w)))
 		}
 		rows = append(rows, row)
 	}

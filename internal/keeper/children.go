@@ -3,6 +3,7 @@
 package keeper
 
 import (
+	"errors"
 	"slices"
 	"syscall"
 	"time"
@@ -23,10 +24,25 @@ type child struct {
 }
 
 // told is what this master has heard of a child.
-type told struct{ spawned, ended bool }
+type told struct {
+	spawned, ended bool
+	refused        link.SignalFailed // Errno 0: that it can be signalled
+}
 
 func (c *child) running() bool { return c.PID != 0 && c.Exit == nil }
-func (c *child) ended() bool   { return c.Exit != nil || c.Failed != nil }
+
+// unkillable tells whether KILL was tried, and kill(2) refused it.
+func (c *child) unkillable() bool { return c.Refused != nil && c.Level == link.LevelKill }
+
+// refused is what a master is to know of signals that could not be sent.
+func (c *child) refused() link.SignalFailed {
+	if c.Refused == nil {
+		return link.SignalFailed{}
+	}
+	return *c.Refused
+}
+
+func (c *child) ended() bool { return c.Exit != nil || c.Failed != nil }
 
 // endedAt is when it ended; only for one that has.
 func (c *child) endedAt() time.Duration {
@@ -45,6 +61,8 @@ type table struct {
 	ends     []*child          // ended and not forgotten, oldest first
 	of       map[int]int       // how many of each generation are not forgotten
 	next     uint64            // serial of the next child
+	goneAt   time.Duration     // when the last one ended
+	kept     int               // bytes of what is saved of all
 }
 
 func newTable() table {
@@ -64,14 +82,14 @@ func (t *table) started(c *child, pid int, at time.Duration) {
 }
 
 func (t *table) failed(c *child, f *link.SpawnFailed) {
-	c.Failed = f
+	c.Failed, t.goneAt = f, f.At
 	t.ends = append(t.ends, c)
 	t.hasNews(c)
 }
 
 func (t *table) exited(c *child, e *link.Exited) {
 	delete(t.byPID, c.PID)
-	c.Exit = e
+	c.Exit, t.goneAt = e, e.At
 	t.ends = append(t.ends, c)
 	t.hasNews(c)
 }
@@ -83,7 +101,14 @@ func (t *table) hasNews(c *child) {
 	}
 }
 
+// keep keeps what is saved of a child in place of what was.
+func (t *table) keep(c *child, data []byte) {
+	t.kept += len(data) - len(c.Saved)
+	c.Saved = data
+}
+
 func (t *table) forget(c *child) {
+	t.keep(c, nil)
 	delete(t.bySerial, c.Serial)
 	c.channels.Close()
 	if t.of[c.Generation]--; t.of[c.Generation] == 0 {
@@ -181,12 +206,31 @@ func (k *keeper) signal(c *child, sig syscall.Signal, group bool, level link.Lev
 	if !c.running() {
 		return
 	}
-	if err := k.sys.kill(c.PID, sig, group); err != nil {
-		k.log.Warn("cannot signal worker", "pid", c.PID, "signal", int(sig), "error", err)
-	}
+	err := k.sys.kill(c.PID, sig, group)
 	c.LastSignal = int(sig)
 	if level > c.Level {
 		c.Level, c.SignalAt = level, k.sys.now()
+	}
+	k.signalled(c, sig, level, err)
+}
+
+// signalled takes note of whether a signal was sent. kill(2) may refuse it for now
+// (EAGAIN), or because the worker has another user by now that is not ours (EPERM).
+func (k *keeper) signalled(c *child, sig syscall.Signal, level link.Level, err error) {
+	if err == nil {
+		c.Refused = nil
+	} else {
+		f := &link.SignalFailed{Serial: c.Serial, Errno: int(syscall.EIO), Signal: int(sig), Level: level}
+		if errno := syscall.Errno(0); errors.As(err, &errno) {
+			f.Errno = int(errno)
+		}
+		if c.Refused == nil || *c.Refused != *f { // it is tried again and again
+			k.log.Error("cannot signal worker", "pid", c.PID, "signal", int(sig), "error", err)
+		}
+		c.Refused = f
+	}
+	if c.refused() != c.told.refused {
+		k.table.hasNews(c)
 	}
 }
 

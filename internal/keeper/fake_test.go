@@ -30,6 +30,7 @@ type fakeSystem struct {
 	ends   []int // children that have ended, in the order in which waitid finds them
 	status map[int]syscall.WaitStatus
 	did    []string // kills and reaps, in order
+	refuse error    // what kill(2) says
 }
 
 func (f *fakeSystem) now() time.Duration         { return f.clock }
@@ -43,7 +44,7 @@ func (f *fakeSystem) kill(pid int, sig syscall.Signal, group bool) error {
 		who = "group"
 	}
 	f.did = append(f.did, fmt.Sprintf("kill %s %d %d", who, pid, sig))
-	return nil
+	return f.refuse
 }
 
 func (f *fakeSystem) ended() int {
@@ -91,8 +92,8 @@ func newTestKeeper(t *testing.T) *testKeeper {
 		former: map[int]time.Duration{}, binary: "/usr/bin/einhyrningsins",
 		contract: childenv.Contract{Dialects: childenv.Dialects{Einhorn: true}},
 		looks: looks{
-			launches: map[int]*launch.Launch{1: {Launch: link.Launch{Generation: 1, Program: "/p"}, Place: &launch.Place{}}},
-			at:       &link.LookAt{Program: [][]byte{[]byte("p")}}, limit: lookLimit,
+			launches: map[int]*launch.Launch{1: {Launch: link.Launch{Generation: 1, Program: "/p"}, Place: &launch.Place{}}}, newest: 1,
+			at: &link.LookAt{Program: [][]byte{[]byte("p")}}, limit: lookLimit,
 		},
 	}
 	k.hello = link.Hello{Version: link.Version}

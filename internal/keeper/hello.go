@@ -18,6 +18,7 @@ func (k *keeper) tell() {
 	if !m.greeted {
 		k.greet()
 	}
+	k.tellReloadFailed()
 	k.tellListener()
 	for len(k.table.news) > 0 && !m.conn.Pending() {
 		c := k.table.news[0]
@@ -35,6 +36,15 @@ func (k *keeper) tell() {
 			m.conn.Send(&link.Signalled{Signal: int(sig), Count: c.count - c.told})
 			c.told = c.count
 		}
+	}
+}
+
+// tellReloadFailed answers Reload: first of all, for a master that stands still
+// hears nothing else before. However often it has asked, it gets one answer.
+func (k *keeper) tellReloadFailed() {
+	if m := &k.master; m.cannotReload != nil && !m.conn.Pending() {
+		m.conn.Send(m.cannotReload)
+		m.cannotReload = nil
 	}
 }
 
@@ -60,6 +70,11 @@ func (k *keeper) tellChild(c *child) {
 			k.master.conn.Send(&link.Channel{Serial: c.Serial, Kind: kind}, fds[i])
 		}
 		k.master.conn.Send(&link.Spawned{Serial: c.Serial, PID: c.PID, At: c.StartedAt})
+	}
+	if f := c.refused(); c.running() && f != c.told.refused {
+		c.told.refused = f
+		f.Serial = c.Serial
+		k.master.conn.Send(&f)
 	}
 	if c.probed != nil {
 		k.master.conn.Send(c.probed)
@@ -107,10 +122,11 @@ func (k *keeper) sayHello(conn *link.Conn, reload bool, more ...int) (knowledge,
 	h := k.hello
 	h.NextSerial, h.Children, h.Masters, h.Reload = k.table.next, len(all), m.count, reload
 	h.Saved, h.Settings, h.Launches, h.GaveUp = k.saved, k.settings, k.allLaunches(), k.worked.gaveUp
+	var out leftOut
 	if !reload {
 		h.Masters-- // it was counted when it was started
-		if m.failures >= triesWithState {
-			h.Rebuild = fmt.Sprintf("%d masters in a row never went live", m.failures)
+		if out, h.Rebuild = k.leaveOut(); out == everythingIsOut {
+			k.saved, k.settings, h.Saved, h.Settings = nil, nil, nil, nil
 		}
 	}
 	h.Signals = map[int]int{}
@@ -125,8 +141,11 @@ func (k *keeper) sayHello(conn *link.Conn, reload bool, more ...int) (knowledge,
 		row := c.Child
 		var fds []int
 		row.Channels, fds = k.channelsOf(c)
+		if out != nothingLeftOut {
+			row.Saved = nil
+		}
 		conn.Send(&row, fds...)
-		known.children[c.Serial] = told{spawned: c.PID != 0, ended: c.ended()}
+		known.children[c.Serial] = told{spawned: c.PID != 0, ended: c.ended(), refused: c.refused()}
 	}
 	conn.Send(&link.Begin{})
 	return known, nil
@@ -138,7 +157,7 @@ func (k *keeper) nowKnows(known knowledge) {
 	k.table.news = nil
 	for _, c := range k.table.all() {
 		c.told, c.queue = known.children[c.Serial], false
-		if c.PID != 0 && !c.told.spawned || c.ended() && !c.told.ended || c.probed != nil {
+		if c.PID != 0 && !c.told.spawned || c.ended() && !c.told.ended || c.probed != nil || c.refused() != c.told.refused {
 			k.table.hasNews(c)
 		}
 	}

@@ -8,7 +8,8 @@
 // loop in this file, one goroutine that owns all state. children.go is the
 // table of workers, masters.go starts masters, hello.go tells them what they
 // must know, orders.go carries out what they ask for, reload.go replaces one that
-// lives, owed.go knows when one hangs, looks.go keeps what generations are started from, spawner.go is the
+// lives, owed.go knows when one hangs, bounds.go what
+// none may ask for, looks.go keeps what generations are started from, spawner.go is the
 // thread that forks, steps.go what lies between that and a worker's program,
 // channel.go is about what a worker has to speak by, nice.go about niceness, alone.go stops everything when no master
 // can. system.go is the seam to the operating system.
@@ -63,6 +64,7 @@ type keeper struct {
 	opened   chan opened
 	master   master
 	heir     *heir                 // the next master, during a reload
+	renewing bool                  // the control socket is being bound anew
 	opening  bool                  // a binary is being opened for one
 	former   map[int]time.Duration // masters that were replaced and have not ended: pid → when to kill them
 	binary   string                // where our binary is on disk

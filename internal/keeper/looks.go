@@ -27,6 +27,7 @@ const (
 // is under way.
 type looks struct {
 	launches map[int]*launch.Launch
+	newest   int   // generation that was looked for
 	kept     []int // generations of which workers may still be spawned; nil: all
 
 	now    *launch.Looking
@@ -42,8 +43,12 @@ type looks struct {
 // look for another generation is given up: nobody waits for it any more.
 func (k *keeper) orderLook(m *link.Look) {
 	s := &k.looks
-	s.owed = m.Generation
 	known := s.launches[m.Generation] != nil || s.failed != nil && s.failed.Generation == m.Generation
+	if wrong := k.checkLook(m.Generation); wrong != "" && !known {
+		k.refuse("%s", wrong)
+		return
+	}
+	s.owed, s.newest = m.Generation, max(s.newest, m.Generation)
 	if known || s.now != nil && s.now.Generation == m.Generation {
 		return
 	}

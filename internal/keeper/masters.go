@@ -39,6 +39,8 @@ type master struct {
 	greeted    bool          // hello was said
 	killed     bool
 	hung       bool          // which is why it was killed
+	bad        bool          // it asked for what no master may (bounds.go)
+	dropped    int           // messages of it that do not count for that
 	unheard    bool          // it ended while the system let us tell it nothing
 	pongs      bool          // it answers Ping
 	quiesced   bool          // stands still for an heir
@@ -52,10 +54,13 @@ type master struct {
 	toldDone   uint64
 	bindings   int // of keeper.bindings, how many it was told of
 
+	cannotReload *link.ReloadFailed // to be told; nil: nothing is
+
 	abandonAt time.Duration // when its link is closed though its end was not read; 0: it has one
 	restartAt time.Duration
 	delay     time.Duration // before the next restart
 	failures  int           // in a row that never went live
+	badOnes   int           // in a row that went bad
 	count     int           // masters so far
 	everLive  bool
 	diedAt    time.Duration // when the last live one died
@@ -82,12 +87,13 @@ func (m *master) drained() <-chan struct{} {
 func (k *keeper) startMaster() {
 	m := &k.master
 	m.greeted, m.killed, m.hung, m.unheard, m.pongs, m.quiesced = false, false, false, false, false, false
-	m.liveAt, m.done, m.toldDone = 0, 0, 0
+	m.liveAt, m.done, m.toldDone, m.bad, m.dropped, m.cannotReload = 0, 0, 0, false, 0, nil
 	ours, theirs, err := link.Pair()
 	if err != nil {
 		k.cannotStartMaster(fmt.Errorf("cannot make the link to a master: %w", err))
 		return
 	}
+	ours.Limit(maxOrder)
 	k.watchLink(ours)
 	m.conn, m.theirs, m.starting = ours, theirs, true
 	k.spawner.wantFirst(job{process: k.masterProcess(m.binary, theirs)})
@@ -145,7 +151,10 @@ func (k *keeper) masterStarted(a answer) {
 	}
 	m.pid, m.startedAt = a.pid, a.at
 	m.count++
-	if k.alone != nil || k.ending != nil {
+	switch {
+	case m.bad: // it has spoken before it was known
+		k.killMaster(m.lastWord)
+	case k.alone != nil || k.ending != nil:
 		k.killMaster("it is not needed any more")
 	}
 }
@@ -166,6 +175,7 @@ func (k *keeper) cannotStartMaster(err error) {
 func (k *keeper) masterClosed() {
 	if err := k.master.conn.Err(); !link.OtherGone(err) {
 		k.log.Error("the link to the master failed; another one follows", "pid", k.master.pid, "error", err)
+		k.master.bad = k.master.bad || k.master.conn.Broken() == nil // it was the master's fault
 	}
 	k.master.conn.Close()
 	k.master.conn, k.master.abandonAt = nil, 0
@@ -205,6 +215,7 @@ func (k *keeper) masterGone() {
 		k.oldDied()
 		return
 	}
+	k.judgeMaster()
 	switch {
 	case m.liveAt > 0:
 		m.diedAt = k.sys.now()

@@ -97,7 +97,7 @@ func TestWholeMessagesOfADeadMasterCount(t *testing.T) {
 	k.live()
 	serial, pid := k.spawnWorker()
 	k.theirs.Send(&link.Save{Serial: serial, ReadyAt: 7, Data: []byte(`{}`)})
-	k.theirs.Send(&link.Spawn{Serial: 2, Generation: 2, Index: 5})
+	k.theirs.Send(&link.Spawn{Serial: 2, Generation: 1, Index: 1})
 	k.theirs.Send(&link.Signal{Number: 1, Serial: serial, Signal: 12, Level: link.LevelRetire})
 	k.sys.clock += time.Second
 	k.masterDies()
@@ -108,7 +108,7 @@ func TestWholeMessagesOfADeadMasterCount(t *testing.T) {
 	if c := children[0]; c.ReadyAt != 7 || c.Level != link.LevelRetire || c.LastSignal != 12 || c.PID != pid {
 		t.Errorf("the signalled worker is told as %+v", c)
 	}
-	if c := children[1]; c.PID != 0 || c.Generation != 2 || c.Index != 5 {
+	if c := children[1]; c.PID != 0 || c.Generation != 1 || c.Index != 1 {
 		t.Errorf("the ordered worker is told as %+v, want it without a pid", c)
 	}
 	k.answerJob(nil)

@@ -15,13 +15,13 @@ import (
 	"einhyrningsins/internal/step"
 )
 
-// order carries out one message of the master. One that makes no sense can
-// only come from a master gone bad, which is replaced.
+// order carries out one message of the master. One that makes no sense, or asks for
+// too much (bounds.go), can only come from a master gone bad, which is replaced.
 func (k *keeper) order(in link.Received) {
 	for _, fd := range in.FDs {
 		unix.Close(fd) // no message of a master carries one
 	}
-	if k.ending != nil || k.master.quiesced {
+	if k.ending != nil || k.master.quiesced || k.master.refused() {
 		return
 	}
 	k.obey(in.Msg)
@@ -50,20 +50,23 @@ func (k *keeper) obey(msg link.Message) {
 	case *link.Save:
 		k.orderSave(m)
 	case *link.Settings:
+		if len(m.Data) > maxKept {
+			k.refuse("it wants settings of %d bytes kept, at most %d are", len(m.Data), maxKept)
+			return
+		}
 		k.settings = m.Data
 		k.setLevel(min(max(slog.Level(m.LogLevel), slog.LevelDebug), slog.LevelError))
 	case *link.Renew:
-		if k.control.Missing() {
+		if !k.renewing && k.control.Missing() {
+			k.renewing = true
 			k.spawner.want(job{renew: k.control})
 		}
 	case *link.Look:
 		k.orderLook(m)
 	case *link.Exit:
-		k.log.Debug("the master asks to end", "code", m.Code)
-		k.abandonReload("the old master ends")
-		k.ending = &ending{code: m.Code, reason: m.Reason, by: k.sys.now() + patience}
+		k.orderExit(m)
 	default:
-		k.killMaster(fmt.Sprintf("it sent %T", m))
+		k.refuse("it sent %T", m)
 	}
 }
 
@@ -84,16 +87,20 @@ func (k *keeper) wentLive() {
 }
 
 func (k *keeper) orderSpawn(m *link.Spawn) {
-	if m.Serial != k.table.next {
-		k.killMaster(fmt.Sprintf("it asked for worker %d, but the next is %d", m.Serial, k.table.next))
+	if wrong := k.checkSpawn(m); wrong != "" {
+		k.refuse("%s", wrong)
 		return
 	}
 	c := &child{Child: link.Child{
 		Serial: m.Serial, Generation: m.Generation, Index: m.Index, OrderedAt: k.sys.now(),
 	}}
 	k.table.add(c)
-	if k.noSpawns || k.enough {
+	switch {
+	case k.noSpawns || k.enough:
 		k.table.failed(c, k.spawnFailure(c.Serial, syscall.ECANCELED))
+		return
+	case len(k.table.byPID)+k.table.unanswered() > maxWorkers:
+		k.table.failed(c, k.spawnFailure(c.Serial, syscall.EAGAIN)) // workers may drain for long: no fault of the master's
 		return
 	}
 	p, l := k.worker, k.launchOf(m.Generation)
@@ -161,6 +168,7 @@ func (k *keeper) stopSpawning() {
 }
 
 func (k *keeper) renewed(a answer) {
+	k.renewing = false
 	if a.err != nil {
 		k.log.Error("the control socket is gone", "error", a.err)
 		return
@@ -174,9 +182,16 @@ func (k *keeper) renewed(a answer) {
 }
 
 func (k *keeper) orderSignal(m *link.Signal) {
-	if c := k.table.bySerial[m.Serial]; c != nil {
-		k.signal(c, syscall.Signal(m.Signal), m.Group, m.Level)
+	c := k.table.bySerial[m.Serial]
+	wrong := checkSignal(m, k.master.done)
+	if wrong == "" && c == nil {
+		wrong = fmt.Sprintf("it wants to signal worker %d, which does not exist", m.Serial)
 	}
+	if wrong != "" {
+		k.refuse("%s", wrong)
+		return
+	}
+	k.signal(c, syscall.Signal(m.Signal), m.Group, m.Level)
 	k.master.done = m.Number
 }
 
@@ -185,11 +200,15 @@ func (k *keeper) orderForget(m *link.Forget) {
 	if m.Serial != 0 {
 		c := k.table.bySerial[m.Serial]
 		if c == nil || !c.ended() {
-			k.killMaster(fmt.Sprintf("it wants worker %d forgotten, which has not ended", m.Serial))
+			k.refuse("it wants worker %d forgotten, which has not ended", m.Serial)
 			return
 		}
 		k.table.forget(c)
 		k.dropLaunches()
+		return
+	}
+	if wrong := k.checkForget(map[int]int{m.Signal: m.Count}); wrong != "" {
+		k.refuse("%s", wrong)
 		return
 	}
 	k.forgetSignal(m.Signal, m.Count)
@@ -203,7 +222,30 @@ func (k *keeper) forgetSignal(sig, count int) {
 	}
 }
 
+// orderExit ends the keeper. Of QUIT workers hear that the master has told nothing.
+func (k *keeper) orderExit(m *link.Exit) {
+	if wrong := k.checkExit(m); wrong != "" {
+		k.refuse("%s", wrong)
+		return
+	}
+	k.log.Debug("the master asks to end", "code", m.Code)
+	for _, c := range k.table.all() {
+		if c.running() && c.Level == link.LevelNone {
+			k.signal(c, syscall.SIGQUIT, false, link.LevelRetire)
+		}
+		if c.running() && c.Refused != nil {
+			k.log.Error("a worker cannot be signalled; it is left behind", "pid", c.PID, "error", syscall.Errno(c.Refused.Errno))
+		}
+	}
+	k.abandonReload("the old master ends")
+	k.ending = &ending{code: m.Code, reason: short(m.Reason), by: k.sys.now() + patience}
+}
+
 func (k *keeper) orderSave(m *link.Save) {
+	if wrong := k.checkSave(m); wrong != "" {
+		k.refuse("%s", wrong)
+		return
+	}
 	for sig, count := range m.Signals {
 		k.forgetSignal(sig, count)
 	}
@@ -214,6 +256,7 @@ func (k *keeper) orderSave(m *link.Save) {
 		return
 	}
 	if c := k.table.bySerial[m.Serial]; c != nil {
-		c.Saved, c.ReadyAt = m.Data, m.ReadyAt
+		k.table.keep(c, m.Data)
+		c.ReadyAt = m.ReadyAt
 	}
 }

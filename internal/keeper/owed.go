@@ -84,6 +84,9 @@ func (k *keeper) owed() (since time.Duration, what string) {
 			}
 		}
 	}
+	if k.stop.at != 0 && len(k.table.byPID)+k.table.unanswered() == 0 {
+		owes(max(k.stop.at, k.table.goneAt), "the end")
+	}
 	if since != 0 {
 		since = max(since, k.stop.thawedAt)
 	}
@@ -151,7 +154,7 @@ func (k *keeper) thawed() bool {
 // its, or it has not answered yet.
 func (k *keeper) pingAt() time.Duration {
 	bounded := k.stop.level > link.LevelRetire || k.cfg.DrainTimeout > 0 || k.cfg.SignalTimeout > 0
-	if k.stop.at == 0 || !bounded || !k.master.pongs || k.master.liveAt == 0 || k.stop.pingedAt != 0 {
+	if k.stop.at == 0 || !bounded || !k.master.pongs || k.master.conn == nil || k.master.liveAt == 0 || k.stop.pingedAt != 0 {
 		return 0
 	}
 	return k.stop.pingAt
@@ -166,6 +169,10 @@ func (k *keeper) ping() {
 // peace.
 func (k *keeper) pong() {
 	s := &k.stop
+	if s.pingedAt == 0 {
+		k.refuse("it gave a sign of life that nobody asked for")
+		return
+	}
 	s.pingedAt, s.pause = 0, 2*s.pause
 	s.pingAt = k.sys.now() + s.pause
 }

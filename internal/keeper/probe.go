@@ -17,6 +17,10 @@ const probeTimeout = 5 * time.Second
 // orderProbe runs the operator's probe of a worker, beside the renice commands,
 // unless one runs already.
 func (k *keeper) orderProbe(m *link.Probe) {
+	if wrong := k.checkProbe(); wrong != "" {
+		k.refuse("%s", wrong)
+		return
+	}
 	c := k.table.bySerial[m.Serial]
 	if c == nil || !c.running() || c.probing {
 		return

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 )
 
@@ -15,6 +16,7 @@ import (
 // with its worker.
 func TestProbe(t *testing.T) {
 	k := newTestKeeper(t)
+	k.cfg.AckBy = config.ByExec
 	k.live()
 	k.send(&link.Spawn{Serial: 1, Generation: 1})
 	worker := k.answerJob(nil)

@@ -19,9 +19,6 @@ import (
 // never is a time that does not come.
 const never = time.Duration(math.MaxInt64)
 
-// maxSaid bounds what an heir may say before it is live.
-const maxSaid = 1 << 17
-
 // heir is the next master during a reload: started from the binary on disk
 // while the old one goes on, told everything once the old one stands still, and
 // the master as soon as it is live. Whatever goes wrong until then is its end,
@@ -39,6 +36,7 @@ type heir struct {
 	told     knowledge
 	pongs    bool
 	said     []link.Message // what counts once it is live
+	heard    int            // bytes of that
 	software string
 }
 
@@ -75,22 +73,23 @@ func (h *heir) late() string {
 
 // startHeir begins a reload.
 func (k *keeper) startHeir() {
-	if k.heir != nil {
+	if k.heir != nil || k.master.cannotReload != nil {
 		return // it gets the answer of the first
 	}
 	if k.stop.at != 0 {
-		k.master.conn.Send(&link.ReloadFailed{Reason: "we are stopping"})
+		k.master.cannotReload = &link.ReloadFailed{Reason: "we are stopping"}
 		return
 	}
 	if k.opening {
-		k.master.conn.Send(&link.ReloadFailed{Reason: k.binary + " is still being opened for an earlier reload; is it on a file system that hangs?"})
+		k.master.cannotReload = &link.ReloadFailed{Reason: k.binary + " is still being opened for an earlier reload; is it on a file system that hangs?"}
 		return
 	}
 	ours, theirs, err := link.Pair()
 	if err != nil {
-		k.master.conn.Send(&link.ReloadFailed{Reason: "cannot make the link to a new master: " + err.Error()})
+		k.master.cannotReload = &link.ReloadFailed{Reason: "cannot make the link to a new master: " + err.Error()}
 		return
 	}
+	ours.Limit(maxOrder)
 	k.watchLink(ours)
 	h := &heir{conn: ours, theirs: theirs, stream: -1, by: k.sys.now() + patience}
 	k.heir, k.opening = h, true
@@ -194,8 +193,12 @@ func (k *keeper) heirSays(in link.Received, open bool) {
 		}
 		k.abandonReload("the new master went live before it was told anything")
 	default:
-		if h.said = append(h.said, m); h.phase != heirTakesOver || len(h.said) > maxSaid {
+		h.said, h.heard = append(h.said, m), h.heard+weight(m)
+		switch {
+		case h.phase != heirTakesOver:
 			k.abandonReload(fmt.Sprintf("the new master sent %T before it was live", m))
+		case h.heard > maxHeard:
+			k.abandonReload(fmt.Sprintf("the new master sent more than %d bytes before it was live", maxHeard))
 		}
 	}
 }
@@ -206,7 +209,7 @@ func (k *keeper) heirGreets(g *link.Greet) {
 	h := k.heir
 	if g.Oldest > link.Version || g.Version < link.Version {
 		k.abandonReload(fmt.Sprintf("%s (version %s) speaks versions %d to %d of the link, the keeper speaks %d; restart the keeper to use it",
-			k.binary, g.Software, g.Oldest, g.Version, link.Version))
+			k.binary, short(g.Software), g.Oldest, g.Version, link.Version))
 		return
 	}
 	if k.master.conn == nil { // its end was read, and will be reaped
@@ -218,7 +221,7 @@ func (k *keeper) heirGreets(g *link.Greet) {
 		k.abandonReload("cannot make a stream between the masters: " + err.Error())
 		return
 	}
-	h.phase, h.stream, h.software, h.pongs = heirWaits, to, g.Software, g.Pongs
+	h.phase, h.stream, h.software, h.pongs = heirWaits, to, short(g.Software), g.Pongs
 	h.by = k.sys.now() + patience
 	k.master.conn.Send(&link.Quiesce{}, from)
 }
@@ -231,7 +234,7 @@ func (k *keeper) oldQuiesced(q *link.Quiesced) {
 		return // the reload was given up, and the old one knows or will
 	}
 	if q.Failure != "" {
-		k.abandonReload("the old master cannot hand over: " + q.Failure)
+		k.abandonReload("the old master cannot hand over: " + short(q.Failure))
 		return
 	}
 	k.master.quiesced = true
@@ -268,7 +271,7 @@ func (k *keeper) promote() {
 	k.log.Info("a new master takes over", "pid", m.pid, "version", h.software, "binary", k.binary)
 	k.wentLive()
 	for _, msg := range h.said {
-		if k.ending == nil {
+		if k.ending == nil && !m.refused() {
 			k.obey(msg)
 		}
 	}
@@ -299,7 +302,8 @@ func (k *keeper) abandonReload(reason string) {
 	}
 	m.quiesced, m.waitedAt = false, k.sys.now()
 	if m.conn != nil {
-		m.conn.Send(&link.ReloadFailed{Reason: reason})
+		m.cannotReload = &link.ReloadFailed{Reason: reason}
+		k.tellReloadFailed()
 	}
 	if !m.exists() {
 		k.masterGone()

@@ -136,7 +136,7 @@ func TestReloadHandsOverAndEndsTheOld(t *testing.T) {
 	k.reap()
 	wantTold(t, k)
 
-	h.says(&link.Spawn{Serial: 2, Generation: 2, Index: 1})
+	h.says(&link.Spawn{Serial: 2, Generation: 1, Index: 1})
 	if k.table.bySerial[2] != nil {
 		t.Fatal("an order counted before the new master was live")
 	}

@@ -191,6 +191,6 @@ func (k *keeper) describe(world World) error {
 		return err
 	}
 	first.Env = k.contract.Base(first.Environ, 1)
-	k.looks = looks{launches: map[int]*launch.Launch{1: first}, at: world.At, limit: lookLimit}
+	k.looks = looks{launches: map[int]*launch.Launch{1: first}, newest: 1, at: world.At, limit: lookLimit}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/step"
@@ -188,6 +189,7 @@ func TestAStopDoesNotWaitForAStepThatCannotEnd(t *testing.T) {
 // A probe, a look, a renice command and a new master may hang as well as a worker.
 func TestNobodyWaitsBehindWhatHangs(t *testing.T) {
 	k := newTestKeeper(t)
+	k.cfg.AckBy = config.ByExec
 	k.live()
 	serial, worker := k.spawnWorker()
 	k.send(&link.Probe{Serial: serial})

@@ -87,6 +87,7 @@ func TestThirdINTKillsWithoutTheMaster(t *testing.T) {
 func TestAStopThatAMasterDealsWithStartsNoTimer(t *testing.T) {
 	k := newTestKeeper(t)
 	k.live()
+	k.spawnWorker()
 	k.caughtSignal(syscall.SIGINT)
 	k.told()
 	k.send(&link.Save{Data: []byte(`{}`), Signals: map[int]int{2: 1}, Last: true})
@@ -317,4 +318,19 @@ func TestTheEndComesThoughAWorkerCannotBeKilled(t *testing.T) {
 		}
 		k.deadlines()
 	}
+}
+
+// A master that has carried out everything, and gives signs of life, still has to end.
+func TestAMasterThatDoesNotEndWhenNobodyIsLeftIsFound(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	_, pid := k.spawnWorker()
+	k.caughtSignal(syscall.SIGINT)
+	k.told()
+	k.send(&link.Save{Data: []byte(`{}`), Signals: map[int]int{2: 1}, Last: true})
+	k.sys.clock += time.Hour
+	k.sys.end(pid, 0)
+	k.reap()
+	k.send(&link.Forget{Serial: 1})
+	k.replaceHung()
 }

@@ -51,7 +51,7 @@ func (k *keeper) keepWorked() {
 // try again.
 func (k *keeper) judgeBinary() {
 	m, w := &k.master, &k.worked
-	if !m.hung && m.liveAt > 0 && k.liveFor() >= soon {
+	if !m.hung && !m.bad && m.liveAt > 0 && k.liveFor() >= soon {
 		m.strikes = 0
 		return
 	}

@@ -44,6 +44,7 @@ type Conn struct {
 
 	in      chan Received
 	inErr   error         // set before in is closed
+	most    atomic.Int64  // bytes of one message
 	busy    atomic.Bool   // bytes may have left the kernel and not yet arrived in in
 	parked  chan struct{} // the reader has nothing more for now
 	closing chan struct{}
@@ -89,6 +90,7 @@ func New(f *os.File) (*Conn, error) {
 		parked:  make(chan struct{}, 1),
 		closing: make(chan struct{}),
 	}
+	conn.most.Store(MaxPayload)
 	go conn.receive()
 	return conn, nil
 }
@@ -117,6 +119,11 @@ func pollable(f *os.File) (*os.File, syscall.RawConn, error) {
 	}
 	return file, raw, nil
 }
+
+// Limit bounds the messages that are received, in bytes of their payload: a longer
+// one ends the link. Without it MaxPayload does. It has to be called before the other
+// end can say anything.
+func (c *Conn) Limit(most int) { c.most.Store(int64(most)) }
 
 // Close ends both directions. Messages not yet received are lost.
 func (c *Conn) Close() {
@@ -204,7 +211,7 @@ func (c *Conn) readAll() error {
 func (c *Conn) deliver(pending []byte, fds []int, lost bool) ([]byte, []int, error) {
 	rest := pending
 	for {
-		fr, err := cutFrame(rest)
+		fr, err := cutFrame(rest, int(c.most.Load()))
 		switch {
 		case err != nil || fr.fds <= len(fds):
 		case lost:

@@ -45,14 +45,14 @@ type frame struct {
 }
 
 // cutFrame decodes the frame at the start of b. A frame that is not whole yet
-// is no error: its size is 0.
-func cutFrame(b []byte) (frame, error) {
+// is no error: its size is 0. One with a payload of more than most bytes is.
+func cutFrame(b []byte, most int) (frame, error) {
 	if len(b) < headerSize {
 		return frame{}, nil
 	}
 	length := binary.BigEndian.Uint32(b)
-	if length > MaxPayload {
-		return frame{}, fmt.Errorf("%w: a message of %d bytes, at most %d are allowed", errFrame, length, MaxPayload)
+	if length > uint32(most) {
+		return frame{}, fmt.Errorf("%w: a message of %d bytes, at most %d are allowed", errFrame, length, most)
 	}
 	fds := int(b[5])
 	if fds > maxFDs {

@@ -25,6 +25,7 @@ const (
 	kindChannel      kind = 15
 	kindProbed       kind = 16
 	kindPing         kind = 17
+	kindSignalFailed kind = 18
 	kindLive         kind = 32
 	kindSpawn        kind = 33
 	kindSignal       kind = 34
@@ -63,6 +64,7 @@ func (*Looked) kind() kind       { return kindLooked }
 func (*LookFailed) kind() kind   { return kindLookFailed }
 func (*Channel) kind() kind      { return kindChannel }
 func (*Probed) kind() kind       { return kindProbed }
+func (*SignalFailed) kind() kind { return kindSignalFailed }
 func (*Ping) kind() kind         { return kindPing }
 func (*Pong) kind() kind         { return kindPong }
 func (*Probe) kind() kind        { return kindProbe }
@@ -102,6 +104,7 @@ var makers = map[kind]func() Message{
 	kindLookFailed:   func() Message { return new(LookFailed) },
 	kindChannel:      func() Message { return new(Channel) },
 	kindProbed:       func() Message { return new(Probed) },
+	kindSignalFailed: func() Message { return new(SignalFailed) },
 	kindPing:         func() Message { return new(Ping) },
 	kindPong:         func() Message { return new(Pong) },
 	kindProbe:        func() Message { return new(Probe) },

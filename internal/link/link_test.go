@@ -31,11 +31,11 @@ func samples() []Message {
 			Sockets: []Socket{{"s", "a", 3, "n", "tcp"}}, NextSerial: 4, Signals: map[int]int{1: 2}, Children: 5,
 			Saved: []byte(`[]`), Rebuild: "why", Masters: 6, Reload: true, Settings: []byte(`{}`), Launches: []Launch{launch}, GaveUp: "why",
 		},
-		&Child{Serial: 1, Generation: 2, Index: 3, PID: 4, OrderedAt: 5, StartedAt: 6, ReadyAt: 7, Level: LevelTerm, SignalAt: 8, LastSignal: 9, Saved: []byte(`{}`), Exit: exit, Channels: []ChannelKind{ChannelControl, ChannelReady}},
+		&Child{Serial: 1, Generation: 2, Index: 3, PID: 4, OrderedAt: 5, StartedAt: 6, ReadyAt: 7, Level: LevelTerm, SignalAt: 8, LastSignal: 9, Saved: []byte(`{}`), Exit: exit, Refused: &SignalFailed{1, 2, 3, LevelTerm}, Channels: []ChannelKind{ChannelControl, ChannelReady}},
 		&Begin{}, &Spawned{1, 2, 3}, &SpawnFailed{1, 2, "p", "d", true, 3}, exit, &Signalled{1, 2}, &Done{3}, &Listener{},
 		&Live{}, &Spawn{1, 2, 3}, &Signal{1, 2, 3, true, LevelKill}, &Forget{1, 2, 3},
 		&Save{Serial: 1, ReadyAt: 2, Data: []byte(`{}`), Signals: map[int]int{15: 1}, Generations: []int{1}, Last: true}, &Renew{}, &Exit{1, "r"},
-		&Lead{}, &Channel{1, ChannelNotify}, &Probe{1}, &Probed{1, true}, &Greet{1, 2, "s", true}, &Ping{}, &Pong{}, &Settings{[]byte(`{}`), 4},
+		&Lead{}, &Channel{1, ChannelNotify}, &Probe{1}, &Probed{1, true}, &Greet{1, 2, "s", true}, &Ping{}, &Pong{}, &SignalFailed{1, 2, 3, LevelKill}, &Settings{[]byte(`{}`), 4},
 		&Reload{}, &Quiesce{}, &Quiesced{"f"}, &ReloadFailed{"r"}, &Client{[]byte(`{}`)}, &Luggage{[]byte(`{}`)}, &Handed{},
 		&Look{1}, &Looked{launch}, &LookFailed{1, "r"}, &Blind{"r"},
 		&LookAt{Program: bytes, Dir: bytes[0], Env: []EnvSource{{bytes[0], true, true}}, Drop: bytes, ReexecAs: bytes, Einhorn: true},
@@ -51,7 +51,7 @@ func TestEveryKindRoundTrips(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := cutFrame(append(b[len("before"):], "after"...))
+		f, err := cutFrame(append(b[len("before"):], "after"...), MaxPayload)
 		if err != nil || f.fds != 2 || f.size != len(b)-len("before") {
 			t.Fatalf("%T came back as %+v, %v", m, f, err)
 		}
@@ -73,7 +73,7 @@ func TestNothingStaysNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := cutFrame(b)
+		f, err := cutFrame(b, MaxPayload)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func FuzzCutFrame(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		fr, err := cutFrame(b)
+		fr, err := cutFrame(b, MaxPayload)
 		if err != nil || fr.size == 0 || fr.msg == nil {
 			return
 		}
@@ -104,7 +104,7 @@ func FuzzCutFrame(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
-		fr2, err := cutFrame(again)
+		fr2, err := cutFrame(again, MaxPayload)
 		if err != nil || !reflect.DeepEqual(normal(fr.msg), normal(fr2.msg)) || fr.fds != fr2.fds {
 			t.Fatalf("%#v came back as %#v, %v", fr.msg, fr2.msg, err)
 		}
@@ -125,7 +125,7 @@ func TestBadFramesAreRefused(t *testing.T) {
 		"too many fds": {0, 0, 0, 2, byte(kindLive), maxFDs + 1, '{', '}'},
 		"not JSON":     {0, 0, 0, 1, byte(kindLive), 0, '{'},
 	} {
-		if _, err := cutFrame(b); !errors.Is(err, errFrame) {
+		if _, err := cutFrame(b, MaxPayload); !errors.Is(err, errFrame) {
 			t.Errorf("%s: the error is %v", name, err)
 		}
 	}

@@ -87,7 +87,8 @@ type Child struct {
 	Saved      json.RawMessage `json:"saved,omitempty"`
 	Exit       *Exited         `json:"exit"`
 	Failed     *SpawnFailed    `json:"failed"`
-	Channels   []ChannelKind   `json:"channels"` // our ends of these come along as descriptors, in this order
+	Refused    *SignalFailed   `json:"refused,omitempty"` // why it could not be signalled the last time; nil: it could
+	Channels   []ChannelKind   `json:"channels"`          // our ends of these come along as descriptors, in this order
 }
 
 // Level orders what a worker was told by signals.
@@ -138,6 +139,16 @@ type Exited struct {
 type Signalled struct {
 	Signal int `json:"signal"`
 	Count  int `json:"count"`
+}
+
+// SignalFailed says that kill(2) refused a signal to a child: it comes before the
+// Done of that signal. With Errno 0 the last one was sent, after one that was not. It is
+// repeated in each hello as long as it holds.
+type SignalFailed struct {
+	Serial uint64 `json:"serial"`
+	Errno  int    `json:"errno"`
+	Signal int    `json:"signal"`
+	Level  Level  `json:"level"`
 }
 
 // Done says that every Signal up to this number was carried out.

@@ -90,16 +90,15 @@ func (l *loop) signal(serial uint64, sig syscall.Signal, group bool, level link.
 	l.link.Send(&link.Signal{Number: l.ordered, Serial: serial, Signal: int(sig), Group: group, Level: level})
 }
 
-// signalWorkers sends a signal to every worker and returns how many there are.
-func (l *loop) signalWorkers(sig syscall.Signal) int {
-	count := 0
+// signalWorkers sends a signal to every worker and returns which there are.
+func (l *loop) signalWorkers(sig syscall.Signal) (serials []uint64) {
 	for _, w := range l.pool.Workers() {
 		if w.PID != 0 {
 			l.signal(w.Serial, sig, false, link.LevelNone)
-			count++
+			serials = append(serials, w.Serial)
 		}
 	}
-	return count
+	return serials
 }
 
 // forgetCaught lets the keeper forget the signals that changed no state.

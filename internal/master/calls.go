@@ -182,13 +182,14 @@ func (l *loop) sendSignals(c *control.Call) *wire.Error {
 		return wire.Errorf(wire.BadRequest, "cannot signal: name at least one signal, as in signal USR1")
 	}
 	var names []string
-	workers := 0
+	var workers []uint64
 	for _, sig := range signals {
 		workers = l.signalWorkers(sig)
 		names = append(names, config.SignalName(int(sig)))
 	}
-	l.log.Info("signals were sent by command", "signals", strings.Join(names, " "), "workers", workers)
-	return l.ok(c, map[string]int{"workers": workers}, "Sent %s to %d workers", strings.Join(names, ", "), workers)
+	l.log.Info("signals were sent by command", "signals", strings.Join(names, " "), "workers", len(workers))
+	l.answerSignals(c, strings.Join(names, ", "), workers)
+	return nil
 }
 
 func parseSignals(c *control.Call) (signals []syscall.Signal, err *wire.Error) {

@@ -131,6 +131,8 @@ func (l *loop) tellWaiters(n pool.Note) {
 		l.tellProgress(n, "failed", "")
 	case pool.NoteWaiting:
 		l.tellProgress(n, "waiting", "")
+	case pool.NoteRefused:
+		l.tellProgress(n, "refused", n.Text)
 	}
 }
 
@@ -183,10 +185,8 @@ func (l *loop) conclude(c *control.Call, o pool.Outcome) {
 		from = ", from " + o.From
 	}
 	switch {
-	case o.Phase == pool.Done && c.Dialect == control.Einhorn:
-		l.ok(c, nil, einhornDone)
 	case o.Phase == pool.Done:
-		l.ok(c, data, "Upgrade done: generation %d serves%s", o.Generation, from)
+		l.concludeDone(c, data, fmt.Sprintf("Upgrade done: generation %d serves%s", o.Generation, from))
 	default:
 		code := wire.Aborted
 		switch {

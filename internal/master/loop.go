@@ -36,6 +36,7 @@ type loop struct {
 	pinged    map[uint64]ping
 	told      map[uint64][]syscall.Signal // which signals workers were asked to end with
 	unhandled bool                        // it was said that workers do not handle the graceful signal
+	refused   map[uint64]string           // why workers cannot be signalled
 	ordered   uint64                      // number of the last signal that was asked for
 	done      uint64                      // number of the last one that was carried out
 	held      []heldAnswer
@@ -67,7 +68,7 @@ func newLoop(o *opening, conn *link.Conn, log Log) *loop {
 	l := &loop{
 		cfg: o.cfg, hello: o.hello, link: conn,
 		log: log.Logger(), flush: log.Flush, setLevel: log.SetLevel,
-		byPID: map[int]uint64{}, pinged: map[uint64]ping{}, told: map[uint64][]syscall.Signal{}, caught: map[int]int{},
+		byPID: map[int]uint64{}, pinged: map[uint64]ping{}, told: map[uint64][]syscall.Signal{}, refused: map[uint64]string{}, caught: map[int]int{},
 		quiesce: -1, heard: notify.New(), channels: map[uint64][]ownChannel{},
 	}
 	maps.Copy(l.told, o.handed.luggage.Told)
@@ -104,6 +105,7 @@ func (l *loop) goOn(o *opening) error {
 	}
 	var events []pool.Event
 	for _, c := range o.children {
+		l.noteRefused(c.Serial, c.Refused)
 		switch {
 		case c.Failed != nil:
 			events = append(events, l.spawnFailed(c.Failed))

@@ -209,7 +209,7 @@ func childrenOf(o *opening) (children []pool.Child, err error) {
 		child := pool.Child{
 			Serial: c.Serial, Generation: c.Generation, Index: c.Index, PID: c.PID,
 			OrderedAt: c.OrderedAt, StartedAt: c.StartedAt, ReadyAt: c.ReadyAt,
-			Level: pool.Level(c.Level), SignalAt: c.SignalAt,
+			Level: pool.Level(c.Level), SignalAt: c.SignalAt, Refused: refusedWhy(c.Refused),
 			Certain: o.handed.whole,
 		}
 		if c.Saved != nil {

@@ -44,6 +44,8 @@ func (l *loop) news(in link.Received) {
 		l.unpark()
 	case *link.Exited:
 		l.exited(m)
+	case *link.SignalFailed:
+		l.signalFailed(m)
 	case *link.Signalled:
 		l.step(l.caughtSignal(m.Signal, m.Count)...)
 	case *link.Ping:
@@ -94,6 +96,7 @@ func (l *loop) exited(m *link.Exited) {
 func (l *loop) forgetWorker(serial uint64) (last []pool.Event) {
 	delete(l.pinged, serial)
 	delete(l.told, serial)
+	delete(l.refused, serial)
 	l.endProbe(serial)
 	return l.endChannels(serial)
 }

@@ -27,6 +27,8 @@ var aboutWorkers = map[pool.Kind]struct {
 	pool.NoteEnded:      {slog.LevelInfo, "worker ended"},
 	pool.NoteSilent:     {slog.LevelWarn, "worker is to be replaced; it stays until another is ready"},
 	pool.NoteLeaving:    {slog.LevelInfo, "worker says that it ends"},
+	pool.NoteRefused:    {slog.LevelError, "worker cannot be signalled; trying again"},
+	pool.NoteLeft:       {slog.LevelError, "worker cannot be killed; it is left behind"},
 	pool.NoteOverdue:    {slog.LevelWarn, "no ACK; it may have been lost with a master, so the worker stays until it is replaced"},
 }
 

@@ -76,6 +76,7 @@ func (l *loop) workerStatus(w pool.Worker, at func(time.Duration) time.Time) wir
 		PID: w.PID, Index: w.Index, Generation: w.Generation,
 		State: w.Phase.String(), StartedAt: at(w.StartedAt),
 		Status: w.Status, Silent: w.Phase == pool.Ready && w.SilentAt != 0,
+		CannotSignal: l.refused[w.Serial],
 	}
 	if w.ReadyAt != 0 {
 		t := at(w.ReadyAt)
@@ -123,6 +124,9 @@ func statusText(s *wire.Status) string {
 		fmt.Fprintf(&b, "\nworker %d: index %d, generation %d, %s since %s", w.PID, w.Index, w.Generation, w.State, w.StartedAt.Format(time.RFC3339))
 		if w.PingedRequestID != "" {
 			fmt.Fprintf(&b, ", last ping %q", w.PingedRequestID)
+		}
+		if w.CannotSignal != "" {
+			fmt.Fprintf(&b, ", cannot be signalled (%s)", w.CannotSignal)
 		}
 		if w.Silent {
 			b.WriteString(", silent")

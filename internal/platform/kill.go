@@ -9,13 +9,17 @@ import (
 )
 
 // Kill sends sig to a process, or to its whole group; to the process also when it
-// has left the group that was made for it.
+// has left the group that was made for it. It fails when the process itself could not
+// be signalled: for a group it is enough for kill(2) that one of them could.
 func Kill(pid int, sig syscall.Signal, group bool) error {
 	var err error = syscall.ESRCH
 	if group {
 		err = syscall.Kill(-pid, sig)
 	}
-	if err == syscall.ESRCH {
+	switch err {
+	case nil:
+		err = syscall.Kill(pid, 0)
+	case syscall.ESRCH:
 		err = syscall.Kill(pid, sig)
 	}
 	return os.NewSyscallError("kill", err)

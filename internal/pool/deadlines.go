@@ -20,6 +20,17 @@ func (Tick) apply(p *Pool) {
 
 // expire does what the deadline of a worker is for.
 func (p *Pool) expire(w *Worker) {
+	if at, ok := p.phaseDeadline(w); !ok || at > p.now {
+		at, ok = p.givesUpAt(w)
+		switch {
+		case !ok || at > p.now:
+			p.retry(w)
+			return
+		case w.Phase == Killed:
+			p.leave(w)
+			return
+		}
+	}
 	switch w.Phase {
 	case Starting:
 		switch {
@@ -47,6 +58,12 @@ func (p *Pool) expire(w *Worker) {
 
 // workerDeadline is when something is due for a worker if nothing happens.
 func (p *Pool) workerDeadline(w *Worker) (at Time, ok bool) {
+	at, ok = p.phaseDeadline(w)
+	return p.refusedDeadline(w, at, ok)
+}
+
+// phaseDeadline is when a worker has had its time in its phase.
+func (p *Pool) phaseDeadline(w *Worker) (at Time, ok bool) {
 	switch {
 	case w.PID == 0 || w.overdue():
 		return 0, false

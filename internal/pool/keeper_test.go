@@ -19,6 +19,7 @@ type fakeKeeper struct {
 	ended *End
 
 	renewed int
+	news    []Event // that some worker cannot be signalled, or can again
 
 	looks    int          // the generation that is looked for; 0: none
 	launches map[int]bool // what generations can be started from; false: the look failed
@@ -30,10 +31,21 @@ type row struct {
 	saved   []byte
 	over    Event // how it ended: Exited or SpawnFailed
 	signals []Signal
+	immune  bool // kill(2) refuses every signal
 }
 
 func newFakeKeeper() *fakeKeeper {
 	return &fakeKeeper{rows: map[uint64]*row{}, next: 1, launches: map[int]bool{1: true}}
+}
+
+// notPermitted is why a worker cannot be signalled.
+const notPermitted = "operation not permitted"
+
+// tell returns what the keeper has to tell by itself.
+func (k *fakeKeeper) tell() []Event {
+	news := k.news
+	k.news = nil
+	return news
 }
 
 // messages is an output as the keeper gets it: one message after the other.
@@ -106,7 +118,7 @@ func (k *fakeKeeper) signal(now Time, m Send) error {
 		return fmt.Errorf("signal %d to worker %d, which is unknown or forgotten", m.Signal, m.Serial)
 	case r.PID == 0:
 		return fmt.Errorf("signal %d to worker %d, which was not spawned yet", m.Signal, m.Serial)
-	case m.Level != LevelNone && m.Level <= r.Level:
+	case m.Level != LevelNone && m.Level <= r.Level && (m.Level < r.Level || r.Refused == ""):
 		return fmt.Errorf("signal %d to worker %d at level %d, which it has had", m.Signal, m.Serial, m.Level)
 	case m.Group != (m.Level >= LevelTerm):
 		return fmt.Errorf("signal %d to worker %d at level %d: group is %v", m.Signal, m.Serial, m.Level, m.Group)
@@ -114,7 +126,16 @@ func (k *fakeKeeper) signal(now Time, m Send) error {
 	if r.over != nil {
 		return nil // it has ended; the news are on their way
 	}
-	r.signals = append(r.signals, m.Signal)
+	if r.immune != (r.Refused != "") {
+		r.Refused = ""
+		if r.immune {
+			r.Refused = notPermitted
+		}
+		k.news = append(k.news, Refused{m.Serial, r.Refused})
+	}
+	if !r.immune {
+		r.signals = append(r.signals, m.Signal)
+	}
 	if m.Level > r.Level {
 		r.Level, r.SignalAt = m.Level, now
 	}
@@ -168,6 +189,7 @@ func (k *fakeKeeper) look(well bool) []Event {
 // returns what it has to be told first.
 func (k *fakeKeeper) restore(set Settings, number int, trust bool) (*Pool, []Event, error) {
 	events := []Event{Begun{}}
+	k.news = nil // it is in the rows
 	var children []Child
 	for _, serial := range k.serials(func(*row) bool { return true }) {
 		r := k.rows[serial]

@@ -40,5 +40,7 @@ const (
 	NoteSuperseded             // a newer one takes over
 	NoteGivenUp                // only single tries are left
 	NoteShortage               // the system lacks what spawning needs
+	NoteRefused                // a worker cannot be signalled
+	NoteLeft                   // one is waited for no longer
 	NoteStop                   // the way out
 )

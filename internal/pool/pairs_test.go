@@ -36,6 +36,8 @@ var ofWorkers = pairTest{
 		{"draining, signal timeout", brought(func(set *Settings) { set.SignalTimeout = 3 * time.Second }, drain)},
 		{"stopping", brought(manual, func(s *stage) { drain(s); s.tick() })},
 		{"killed", brought(manual, func(s *stage) { drain(s); s.tick(); s.tick() })},
+		{"draining, immune", brought(manual, func(s *stage) { drain(s); s.refused() })},
+		{"killed, immune", brought(manual, func(s *stage) { drain(s); s.tick(); s.tick(); s.refused() })},
 		{"unknown", brought(manual, func(s *stage) { s.serial = 77 })},
 	},
 	events: []namedEvent{
@@ -56,6 +58,8 @@ var ofWorkers = pairTest{
 		{"wants to be watched", func(s *stage) *Output { return s.step(Watched{s.serial, time.Second}) }},
 		{"needs more time", func(s *stage) *Output { return s.step(Extended{s.serial, time.Hour}) }},
 		{"says how it is", func(s *stage) *Output { return s.step(Said{s.serial, "busy"}) }},
+		{"cannot be signalled", func(s *stage) *Output { return s.refused() }},
+		{"can be signalled again", func(s *stage) *Output { return s.step(Refused{Serial: s.serial}) }},
 		{"ends", func(s *stage) *Output { return s.over(Exited{Serial: s.serial, At: s.now}) }},
 		{"its time is up", func(s *stage) *Output {
 			if w := s.p.workers[s.serial]; w != nil {
@@ -102,6 +106,14 @@ func (s *stage) upgradeDone() *Output {
 		all.Actions = append(all.Actions, s.ready(first+i).Actions...)
 	}
 	return &all
+}
+
+// refused says that the worker cannot be signalled.
+func (s *stage) refused() *Output {
+	if r := s.k.rows[s.serial]; r != nil {
+		r.immune, r.Refused = true, notPermitted
+	}
+	return s.step(Refused{s.serial, notPermitted})
 }
 
 func drain(s *stage) { s.up(2); s.ack(2); s.step(SetNumber{1}) }

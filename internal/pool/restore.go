@@ -19,6 +19,7 @@ type Child struct {
 	ReadyAt    Time
 	Level      Level
 	SignalAt   Time
+	Refused    string  // why it could not be signalled; "": it could
 	Saved      *Worker // what an earlier master saved of it, or nil
 	Certain    bool    // that master handed over in order: no ACK can be lost
 }
@@ -102,6 +103,12 @@ func (p *Pool) workerOf(c Child) *Worker {
 		w.Phase, w.SignalAt = sent, c.SignalAt
 	} else if w.Leaving && w.Phase == Draining {
 		w.SignalAt = c.Saved.SignalAt // nobody sent it anything
+	}
+	switch {
+	case c.Refused == "" || w.serving():
+		w.Refused, w.RetryAfter, w.RetryAt, w.Left = "", 0, 0, false
+	case w.RetryAfter == 0:
+		w.Refused, w.RetryAfter, w.RetryAt = c.Refused, firstRetry, w.SignalAt+firstRetry
 	}
 	if w.Phase == Starting && p.set.AckManual && !c.Certain {
 		w.Uncertain = true

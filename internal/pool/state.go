@@ -55,6 +55,12 @@ type Worker struct {
 	DoubtedAt  Time   `json:"doubted_at"` // since when it is uncertain
 	OverdueAt  Time   `json:"overdue_at"` // when an uncertain one missed its ACK timeout
 
+	// What its keeper could not do; see refused.go.
+	Refused    string `json:"refused"`     // why it could not be signalled; "": it could
+	RetryAt    Time   `json:"retry_at"`    // when that is tried again
+	RetryAfter Time   `json:"retry_after"` // the pause before
+	Left       bool   `json:"left"`        // nobody waits for it any more
+
 	// What it has said of itself; see says.go.
 	Watchdog      Time   `json:"watchdog"`       // how long it may be silent; 0: as long as all, less: it is not watched
 	SilentAt      Time   `json:"silent_at"`      // when it had been silent for too long

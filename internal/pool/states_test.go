@@ -165,6 +165,7 @@ func TestEveryEventHasRows(t *testing.T) {
 		Watched{},
 		Extended{},
 		Said{},
+		Refused{},
 	} {
 		inTable[reflect.TypeOf(e).Name()] = true
 	}

@@ -18,6 +18,7 @@ func (p *Pool) stop(level Level, why string) {
 		}
 	}
 	s.Level = level
+	p.armAll() // those that cannot be signalled are waited for no longer
 	p.note(Note{Kind: NoteStop, Text: [...]string{
 		LevelRetire: "asking all workers to end",
 		LevelTerm:   "sending TERM to all workers",
@@ -33,7 +34,11 @@ func (p *Pool) settleStop() {
 	for _, w := range p.order {
 		p.advance(w, phase)
 	}
-	if len(p.order) == 0 || s.QuitAt != 0 && p.counts.inFlight == 0 {
+	left, all := p.leftBehind()
+	switch {
+	case left != "" && all:
+		p.out.End = &End{Status: 1, Reason: s.Reason + left}
+	case all, s.QuitAt != 0 && p.counts.inFlight == 0:
 		p.out.End = &End{Reason: s.Reason}
 	}
 }

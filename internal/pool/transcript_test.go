@@ -270,6 +270,9 @@ func (pl *player) ofWorker(what string, serial uint64, how string) Event {
 		return Extended{serial, span}
 	case "said":
 		return Said{serial, how}
+	case "immune", "mortal":
+		r.immune = what == "immune"
+		return Alive{serial} // which means nothing here
 	case "up":
 		return pl.k.spawn(serial, pl.now)
 	case "exit", "crash":
@@ -303,6 +306,9 @@ func (pl *player) step(events ...Event) error {
 	}
 	for _, n := range out.Notes {
 		pl.writeNote(n)
+	}
+	if news := pl.k.tell(); len(news) > 0 {
+		return pl.step(news...)
 	}
 	if !pl.looks && pl.k.looks != 0 {
 		return pl.step(pl.k.look(true)...)

@@ -191,19 +191,25 @@ func (p *Pool) advance(w *Worker, to Phase) {
 
 // send sends the signal of the worker's phase.
 func (p *Pool) send(w *Worker) {
-	p.change(w, func() { w.SignalAt = p.now })
-	s := Send{Serial: w.Serial}
-	kind := NoteRetired
+	p.change(w, func() {
+		w.SignalAt = p.now
+		if w.Refused != "" {
+			w.RetryAfter, w.RetryAt = firstRetry, p.now+firstRetry
+		}
+	})
+	p.do(p.signalOf(w))
+	p.noteOf(map[Phase]Kind{Draining: NoteRetired, Stopping: NoteStopped, Killed: NoteKilled}[w.Phase], w)
+}
+
+// signalOf is the signal of the worker's phase.
+func (p *Pool) signalOf(w *Worker) Send {
 	switch w.Phase {
-	case Draining:
-		s.Signal, s.Level = p.gracefulSignal(), LevelRetire
 	case Stopping:
-		s.Signal, s.Level, s.Group, kind = SigTerm, LevelTerm, true, NoteStopped
+		return Send{Serial: w.Serial, Signal: SigTerm, Level: LevelTerm, Group: true}
 	case Killed:
-		s.Signal, s.Level, s.Group, kind = SigKill, LevelKill, true, NoteKilled
+		return Send{Serial: w.Serial, Signal: SigKill, Level: LevelKill, Group: true}
 	}
-	p.do(s)
-	p.noteOf(kind, w)
+	return Send{Serial: w.Serial, Signal: p.gracefulSignal(), Level: LevelRetire}
 }
 
 func (p *Pool) gracefulSignal() Signal {

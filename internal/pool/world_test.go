@@ -66,6 +66,9 @@ func (w *world) stepUntil(limit int, events ...Event) {
 		}
 	}
 	w.stopped = w.stopped || w.p.st.Stop.Level > 0
+	if news := w.k.tell(); len(news) > 0 && limit == len(list) {
+		w.step(news...)
+	}
 }
 
 func (w *world) fail(format string, args ...any) {
@@ -122,7 +125,7 @@ func (w *world) checkStep(before map[uint64]Worker, out *Output) {
 	w.checkAdditional(startedNew)
 	w.checkPlaces()
 	w.checkCounts()
-	if out.End != nil && len(w.p.workers) > 0 && st.Stop.QuitAt == 0 {
+	if _, left := w.p.leftBehind(); out.End != nil && !left && st.Stop.QuitAt == 0 {
 		w.fail("the end, but %d workers are left", len(w.p.workers))
 	}
 }

@@ -42,7 +42,7 @@ var noteNames = map[Kind]string{
 	NoteReminded: "reminded", NoteKilled: "killed", NoteEnded: "ended", NoteOverdue: "overdue", NoteSilent: "silent", NoteLeaving: "leaving", NoteNumber: "number",
 	NoteUpgrade: "upgrade", NoteAgain: "again", NoteWaiting: "waiting", NoteDone: "done",
 	NoteAborted: "aborted", NoteSuperseded: "superseded", NoteGivenUp: "given up",
-	NoteShortage: "shortage", NoteStop: "stop",
+	NoteShortage: "shortage", NoteStop: "stop", NoteRefused: "refused", NoteLeft: "left",
 }
 
 // quiet are the notes that only repeat what an action says.
@@ -136,6 +136,10 @@ func stateOf(w Worker) string {
 		return "silent"
 	case w.Phase == Draining && w.Leaving:
 		return "leaving"
+	case w.Left:
+		return "left behind"
+	case w.Refused != "":
+		return w.Phase.String() + ", immune"
 	}
 	return w.Phase.String()
 }

@@ -253,8 +253,9 @@ type Worker struct {
 	ReadyAt         *time.Time `json:"ready_at"`
 	PingedAt        *time.Time `json:"pinged_at"`
 	PingedRequestID string     `json:"pinged_request_id"`
-	Status          string     `json:"status"` // what it said of itself last (STATUS=), control characters escaped
-	Silent          bool       `json:"silent"` // it is ready, but was silent for too long: it stays until another is ready
+	Status          string     `json:"status"`                  // what it said of itself last (STATUS=), control characters escaped
+	Silent          bool       `json:"silent"`                  // it is ready, but was silent for too long: it stays until another is ready
+	CannotSignal    string     `json:"cannot_signal,omitempty"` // why kill(2) refused the last signal to it; "": it did not
 }
 
 // Progress is the "data" of the lines that upgrade and follow stream, and of
@@ -264,9 +265,11 @@ type Progress struct {
 	State      string `json:"state"` // of the upgrade: UpgradeRunning … UpgradeSuperseded
 	Ready      int    `json:"ready"`
 	Number     int    `json:"number"`
-	From       string `json:"from,omitempty"`   // as in UpgradeStatus
-	Event      string `json:"event,omitempty"`  // spawned, ready, retired, failed, waiting
-	PID        int    `json:"pid,omitempty"`    // the worker that Event, or the reason of an abort, is about; 0: none
-	Index      int    `json:"index"`            // its index, with an Event
-	Stderr     string `json:"stderr,omitempty"` // where the stderr of the worker went that the reason is about, for people
+	// CannotSignal has, in the last line, the old workers that could not be asked to end.
+	CannotSignal []int  `json:"cannot_signal,omitempty"`
+	From         string `json:"from,omitempty"`   // as in UpgradeStatus
+	Event        string `json:"event,omitempty"`  // spawned, ready, retired, failed, waiting
+	PID          int    `json:"pid,omitempty"`    // the worker that Event, or the reason of an abort, is about; 0: none
+	Index        int    `json:"index"`            // its index, with an Event
+	Stderr       string `json:"stderr,omitempty"` // where the stderr of the worker went that the reason is about, for people
 }
