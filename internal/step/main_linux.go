@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -56,14 +57,15 @@ func Main(args []string) (status int) {
 		return 1
 	}
 	var o Orders
-	if json.Unmarshal(orders, &o) != nil {
-		return 1 // the keeper has gone in the midst of them
+	words := strings.Split(string(orders), end) // and nothing behind the last
+	if json.Unmarshal([]byte(words[0]), &o) != nil || len(words) != 1+o.Argv+o.Env+1 {
+		return 1 // they broke off: the keeper has gone, or could not write
 	}
 	for fd := o.Files; fd <= report; fd++ {
 		unix.CloseOnExec(fd)
 	}
 	platform.DefaultSignals()
-	f := o.become(report)
+	f := o.become(words[1:1+o.Argv], words[1+o.Argv:len(words)-1], report)
 	_, _ = unix.Write(report, f.text())
 	return 1
 }
@@ -91,8 +93,7 @@ func hear(args []string) (report int, orders []byte, err error) {
 
 // become does everything in an order in which what takes a privilege comes before
 // it is given up, and what comes with the program's right to it, after.
-func (o *Orders) become(report int) *Failure {
-	words, env := textsOf(o.Argv), textsOf(o.Env)
+func (o *Orders) become(words, env []string, report int) *Failure {
 	childenv.SetPID(env, os.Getpid())
 	var place *launch.Place
 	if o.Held != nil {
@@ -147,12 +148,4 @@ func (o *Orders) find(place *launch.Place) string {
 		path = through
 	}
 	return path
-}
-
-func textsOf(words [][]byte) []string {
-	list := make([]string, len(words))
-	for i, word := range words {
-		list[i] = string(word)
-	}
-	return list
 }

@@ -45,7 +45,7 @@ const Name = "einhyrn-step"
 // the program behind those that are: the program's file, the directory, and the
 // socket. A program that is named by its path has no file, and no directory.
 //
-// Arguments and environment are among the orders, so that none of them can be too
+// Arguments and environment follow, all with a zero byte behind them. So none of them can be too
 // large for the step that is not for the program, and Go's runtime begins without
 // the variables that are meant for another.
 type Orders struct {
@@ -55,8 +55,8 @@ type Orders struct {
 	Held   *launch.Held   `json:"held,omitempty"`
 	Path   []byte         `json:"path,omitempty"` // instead of Held
 	Files  int            `json:"files"`          // descriptors for the program
-	Argv   [][]byte       `json:"argv"`
-	Env    [][]byte       `json:"env"`
+	Argv   int            `json:"argv"`           // how many arguments follow
+	Env    int            `json:"env"`            // and then variables
 }
 
 // Target is what a process becomes: a program at a place, or one that is held open,
@@ -82,6 +82,8 @@ func (t Target) tell(o *Orders) (files []uintptr) {
 	return nil
 }
 
+const end = "\x00"
+
 // ours is the environment of the step itself: a runtime that cannot have a thread is
 // to say so in one line, and one processor is enough.
 var ours = []string{"GOTRACEBACK=none", "GOMAXPROCS=1"}
@@ -102,10 +104,17 @@ func Take(o Orders, target Target, argv, env []string, files []uintptr) (*Proces
 	p := &Process{Env: ours}
 	o.Files = len(files)
 	p.Files = append(slices.Clone(files), target.tell(&o)...)
-	o.Argv, o.Env = bytesOf(argv), bytesOf(env)
+	o.Argv, o.Env = len(argv), len(env)
 	orders, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
+	}
+	orders = append(orders, end...)
+	for _, word := range slices.Concat(argv, env) {
+		if strings.Contains(word, end) {
+			return nil, syscall.EINVAL // as syscall.ForkExec has it
+		}
+		orders = append(append(orders, word...), end...)
 	}
 	if p.Report, p.theirs, err = newReport(); err != nil {
 		return nil, err
@@ -114,14 +123,6 @@ func Take(o Orders, target Target, argv, env []string, files []uintptr) (*Proces
 	p.Argv = append([]string{Name, strconv.Itoa(len(p.Files))}, argv[:min(1, len(argv))]...)
 	p.Files = append(p.Files, p.theirs.Fd())
 	return p, nil
-}
-
-func bytesOf(words []string) [][]byte {
-	list := make([][]byte, len(words))
-	for i, word := range words {
-		list[i] = []byte(word)
-	}
-	return list
 }
 
 // Started closes what belongs to the process.

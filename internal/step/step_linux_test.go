@@ -290,6 +290,31 @@ func TestAStepThatComesToNothing(t *testing.T) {
 	}
 }
 
+// TestOrdersThatBreakOff begin nothing, wherever they do.
+func TestOrdersThatBreakOff(t *testing.T) {
+	place := placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Place
+	for _, left := range []int{0, 1, 2, 8, 100} {
+		p, err := Take(Orders{Keeper: os.Getpid()}, Target{Place: place}, []string{"p"}, []string{"A=1", "B=2"}, []uintptr{0, 1, 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Report.orders = p.Report.orders[:max(1, len(p.Report.orders)-left)]
+		own := append(slices.Clone(p.Env), "GORACE=atexit_sleep_ms=0")
+		pid, err := syscall.ForkExec(platform.OwnProgram, p.Argv, &syscall.ProcAttr{Env: own, Files: p.Files})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Started()
+		err = p.Report.Wait()
+		if _, werr := syscall.Wait4(pid, nil, 0, nil); werr != nil || errors.Is(err, syscall.EAGAIN) != (left > 0) {
+			t.Errorf("without the last %d bytes: %v, %v", left, err, werr)
+		}
+	}
+	if _, err := Take(Orders{}, Target{Place: place}, []string{"p", "a\x00b"}, nil, nil); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("a zero byte in an argument: %v", err)
+	}
+}
+
 // TestAStepThatHangs has one that was stopped, or whose execve(2) does not come
 // back: its end of the socket stays open.
 func TestAStepThatHangs(t *testing.T) {
