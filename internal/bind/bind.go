@@ -4,9 +4,11 @@
 //
 //   - spec.go parses and prints a [Spec], one -b; address.go does so with
 //     ADDR:PORT, words.go with what comes behind the commas. All of it is pure.
-//   - open.go turns specs into sockets, all of them or none. It makes raw
+//   - open.go turns specs into sockets, all of them or none, and listen.go puts
+//     them to use, when nothing else can fail. They make raw
 //     system calls, because net.Listen would set O_NONBLOCK, and that flag
 //     belongs to the socket itself: every worker that shares it would see it.
+//   - explain.go says what a person can do about an error.
 //   - unix.go does so with a path, handed.go with what we were started with.
 //   - resolve.go finds the one address that a spec stands for.
 //   - holders_linux.go finds out who holds an address that is in use.

@@ -25,7 +25,7 @@ func openFD(spec Spec) (*Socket, error) {
 		return nil, fmt.Errorf("%w; %s", err, right)
 	}
 	s.Spec, s.Name = spec, spec.Name
-	return s, s.change()
+	return s, s.checkChange()
 }
 
 // openSystemd takes the sockets that systemd hands over, all or those of the
@@ -48,7 +48,7 @@ func openSystemd(spec Spec) ([]*Socket, error) {
 		if name != "unknown" { // what systemd says for none
 			s.Name = name
 		}
-		if err := s.change(); err != nil {
+		if err := s.checkChange(); err != nil {
 			return nil, err
 		}
 		sockets = append(sockets, s)
@@ -104,16 +104,19 @@ func take(fd int) (*Socket, error) {
 	return &Socket{FD: fd, Network: network, Address: address}, nil
 }
 
-// change does what n and defer ask for. Without them all stays as it was found:
-// it is whoever else's has the socket, too.
-func (s *Socket) change() error {
+// checkChange tells whether change can do what is asked for.
+func (s *Socket) checkChange() error {
 	if s.Spec.Defer > 0 && s.Network != "tcp" {
 		without := s.Spec
 		without.Defer = 0
 		return usagef("defer is for TCP, and descriptor %d is something else (%s); leave it out: -b %s", s.FD, s.Network, without)
 	}
-	return change(s.FD, s.Spec)
+	return nil
 }
+
+// change does what n and defer ask for. Without them all stays as it was found:
+// it is whoever else's has the socket, too.
+func (s *Socket) change() error { return change(s.FD, s.Spec) }
 
 // inspect looks what a descriptor is. Only what a server can serve passes.
 func inspect(fd int) (network, address string, err error) {

@@ -13,6 +13,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"einhyrningsins/internal/claim"
 )
 
 // How /proc/net tells the sockets that hold an address: of TCP those that listen
@@ -84,13 +86,21 @@ func parseListener(line, state string) (l listener, ok bool) {
 	if len(f) < 10 || f[3] != state {
 		return l, false
 	}
-	ip, port, found := strings.Cut(f[1], ":")
-	if !found {
+	at, valid := parseHex(f[1])
+	uid, uerr := strconv.Atoi(f[7])
+	inode, ierr := strconv.ParseUint(f[9], 10, 64)
+	if !valid || uerr != nil || ierr != nil || inode == 0 {
 		return l, false
 	}
+	return listener{at: at, uid: uid, inode: inode}, true
+}
+
+// parseHex reads an address as the kernel prints it there.
+func parseHex(text string) (at netip.AddrPort, ok bool) {
+	ip, port, found := strings.Cut(text, ":")
 	raw, err := hex.DecodeString(ip)
-	if err != nil || len(raw)%4 != 0 {
-		return l, false
+	if !found || err != nil || len(raw)%4 != 0 {
+		return at, false
 	}
 	// The kernel prints each 32-bit word of the address as a number of its own,
 	// so the bytes within it are in the machine's order.
@@ -98,13 +108,30 @@ func parseListener(line, state string) (l listener, ok bool) {
 		binary.NativeEndian.PutUint32(raw[i:], binary.BigEndian.Uint32(raw[i:]))
 	}
 	addr, valid := netip.AddrFromSlice(raw)
-	p, perr := strconv.ParseUint(port, 16, 16)
-	uid, uerr := strconv.Atoi(f[7])
-	inode, ierr := strconv.ParseUint(f[9], 10, 64)
-	if !valid || perr != nil || uerr != nil || ierr != nil || inode == 0 {
-		return l, false
+	p, err := strconv.ParseUint(port, 16, 16)
+	if !valid || err != nil {
+		return at, false
 	}
-	return listener{at: netip.AddrPortFrom(addr.Unmap(), uint16(p)), uid: uid, inode: inode}, true
+	return netip.AddrPortFrom(addr.Unmap(), uint16(p)), true
+}
+
+// lingers tells whether there are connections of the address's port, open or in
+// TIME_WAIT, for which no server listens any more.
+func lingers(at netip.AddrPort) bool {
+	for _, table := range []string{"tcp", "tcp6"} {
+		data, err := os.ReadFile("/proc/self/net/" + table)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(data)) {
+			if f := strings.Fields(line); len(f) > 3 && f[3] != holdState["tcp"] {
+				if have, ok := parseHex(f[1]); ok && overlaps(have, at) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // overlaps tells whether a socket listening on have stands in the way of want.
@@ -140,7 +167,7 @@ func findHolders(owners map[uint64]int) []Holder {
 			}
 		}
 		if holds {
-			holders = append(holders, Holder{PID: pid, Comm: comm(pid), UID: uid})
+			holders = append(holders, Holder{PID: pid, Comm: claim.Comm(pid), UID: uid})
 		}
 	}
 	for inode, uid := range owners {
@@ -176,23 +203,4 @@ func socketInodes(dir string) []uint64 {
 		}
 	}
 	return inodes
-}
-
-func comm(pid int) string {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
-	if err != nil {
-		return ""
-	}
-	return printableComm(strings.TrimSuffix(string(b), "\n"))
-}
-
-// printableComm replaces what could upset a terminal: a process chooses its
-// name itself (prctl(2), PR_SET_NAME).
-func printableComm(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, name)
 }

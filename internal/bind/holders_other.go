@@ -4,5 +4,9 @@
 
 package bind
 
+import "net/netip"
+
 // WhoHolds returns nothing: this system has no /proc to ask.
 func WhoHolds(network, address string) []Holder { return nil }
+
+func lingers(netip.AddrPort) bool { return false }

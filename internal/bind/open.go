@@ -8,15 +8,16 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"runtime"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/claim"
 )
 
-// Socket is one socket that is bound, and listens unless it is for datagrams.
+// Socket is one socket that is bound. Unless it is for datagrams it listens from
+// [Listen] on.
 type Socket struct {
 	Spec    Spec
 	FD      int    // close-on-exec; blocking unless Spec.NonBlock; -1 once closed
@@ -24,7 +25,11 @@ type Socket struct {
 	Network string // as the package net has it: tcp, udp, unix, unixgram, unixpacket
 	Address string // as bound, with the real port: "127.0.0.1:8080", "[::]:80", "/run/web.sock", "@web"
 
-	path *claim.Path // to remove at the end; nil: none
+	at      candidate     // TCP, UDP: what it was bound to
+	backlog int           // of listen(2)
+	late    unix.Sockaddr // where Listen has to bind it; nil: it is bound
+	path    *claim.Path   // to remove at the end; nil: none
+	unlock  func()        // of the path's directory; nil: none
 }
 
 // Close closes the socket, and removes its path while it is ours. A second
@@ -33,26 +38,39 @@ func (s *Socket) Close() error {
 	if s.FD < 0 {
 		return nil
 	}
-	s.path.Remove()
+	err := s.path.Remove()
+	s.release()
 	fd := s.FD
 	s.FD = -1
-	if err := unix.Close(fd); err != nil {
-		return fmt.Errorf("cannot close %s: %w", s.Address, err)
+	if cerr := unix.Close(fd); cerr != nil {
+		err = errors.Join(err, fmt.Errorf("cannot close %s: %w", s.Address, cerr))
 	}
-	return nil
+	return err
 }
 
-// CloseAll closes all of them.
-func CloseAll(sockets []*Socket) {
+// release lets others use the path's directory again.
+func (s *Socket) release() {
+	if s.unlock != nil {
+		s.unlock()
+	}
+}
+
+// CloseAll closes all of them, whatever fails.
+func CloseAll(sockets []*Socket) (err error) {
 	for _, s := range sockets {
-		s.Close()
+		err = errors.Join(err, s.Close())
 	}
+	return err
 }
 
-// OpenAll opens what the specs ask for, in their order; a spec for systemd may
+// OpenAll binds what the specs ask for, in their order; a spec for systemd may
 // give several. When one fails, nothing is left of the others. Addresses are
 // bound as far as family allows; backlog is that of listen(2), 0 for the
 // system's maximum.
+//
+// Nobody notices anything of it: no connection comes to what was bound until
+// [Listen], nor a datagram to what is shared with others, and what we were
+// started with is as it was.
 //
 // Errors match [ErrUsage], or wrap the errno that the system gave. OpenAll may
 // block on name resolution, and on another keeper at work in the same directory;
@@ -61,27 +79,53 @@ func OpenAll(ctx context.Context, specs []Spec, family Family, backlog int) (_ [
 	opened := make([][]*Socket, len(specs))
 	defer func() {
 		if err != nil {
-			for _, some := range opened {
-				CloseAll(some)
-			}
+			_ = CloseAll(slices.Concat(opened...))
 		}
 	}()
+	var unlock func()
 	// What is handed over comes first: descriptors that we open ourselves must
 	// not be taken for it. Paths come last, when nothing slow is left to do.
 	for _, kinds := range [][]Kind{{FD, Systemd}, {TCP, UDP}, {Unix}} {
+		if kinds[0] == Unix {
+			unlock = lockDirs(ctx, specs)
+			defer func() {
+				if err != nil {
+					unlock()
+				}
+			}()
+		}
 		for i, spec := range specs {
 			if slices.Contains(kinds, spec.Kind) {
-				if opened[i], err = open(ctx, spec, family, backlog); err != nil {
+				if opened[i], err = open(ctx, spec, family, backlog, slices.Concat(opened...)); err != nil {
 					return nil, err
 				}
 			}
 		}
 	}
-	var sockets []*Socket
-	for _, some := range opened {
-		sockets = append(sockets, some...)
+	sockets := slices.Concat(opened...)
+	for _, s := range sockets {
+		if s.path != nil {
+			s.unlock = unlock
+		}
 	}
-	return sockets, distinct(sockets)
+	return sockets, errors.Join(distinct(sockets), leaveRoom(sockets))
+}
+
+// spare is how many descriptors are left at least for whatever else this process
+// opens: a few for itself, and some for each process that it starts.
+const spare = 32
+
+// leaveRoom tells in time, and in words, what would fail later with neither.
+func leaveRoom(sockets []*Socket) error {
+	highest := 0
+	for _, s := range sockets {
+		highest = max(highest, s.FD)
+	}
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || uint64(highest+spare) < uint64(limit.Cur) {
+		return nil
+	}
+	return fmt.Errorf("cannot serve %d sockets: %w for anything else%s", len(sockets), unix.EMFILE, explainShortage(unix.EMFILE))
 }
 
 // distinct makes sure that no descriptor comes twice, and no name that we gave.
@@ -100,16 +144,20 @@ func distinct(sockets []*Socket) error {
 	return nil
 }
 
-// Open is OpenAll for a spec that stands for one socket.
+// Open is OpenAll, and Listen, for a spec that stands for one socket.
 func Open(spec Spec, family Family, backlog int) (*Socket, error) {
 	sockets, err := OpenAll(context.Background(), []Spec{spec}, family, backlog)
 	if err != nil {
 		return nil, err
 	}
+	if err := Listen(sockets); err != nil {
+		return nil, errors.Join(err, CloseAll(sockets))
+	}
 	return sockets[0], nil
 }
 
-func open(ctx context.Context, spec Spec, family Family, backlog int) (sockets []*Socket, err error) {
+// open opens one beside others of the same command.
+func open(ctx context.Context, spec Spec, family Family, backlog int, others []*Socket) (sockets []*Socket, err error) {
 	if spec.Backlog > 0 {
 		backlog = spec.Backlog
 	}
@@ -124,11 +172,11 @@ func open(ctx context.Context, spec Spec, family Family, backlog int) (sockets [
 	case FD:
 		one, err = openFD(spec)
 	case Unix:
-		if one, err = openUnix(ctx, spec, backlog); err != nil {
+		if one, err = openUnix(ctx, spec, others); err != nil {
 			hint = explainUnix(spec, err)
 		}
 	default:
-		one, err = openAddress(ctx, spec, spec.family(family), backlog)
+		one, err = openAddress(ctx, spec, spec.family(family), others)
 		if err != nil {
 			return nil, err
 		}
@@ -139,66 +187,102 @@ func open(ctx context.Context, spec Spec, family Family, backlog int) (sockets [
 	if one != nil {
 		sockets = []*Socket{one}
 	}
+	for _, s := range sockets {
+		s.backlog = backlog
+	}
 	return sockets, nil
 }
 
 // openAddress binds the first address that the spec's name gives, IPv4 first.
 // The wildcard takes both families where the machine has IPv6, and so does an
 // explicit [::]; family narrows both to one.
-func openAddress(ctx context.Context, spec Spec, family Family, backlog int) (*Socket, error) {
+func openAddress(ctx context.Context, spec Spec, family Family, others []*Socket) (*Socket, error) {
 	tries, err := candidates(ctx, spec, family)
 	if err != nil {
 		return nil, err
 	}
 	for i, c := range tries {
 		var s *Socket
-		s, err = listen(spec, c, backlog)
+		s, err = bindAddress(spec, c, others)
 		if err == nil {
 			return s, nil
 		}
 		if i+1 < len(tries) && noSuchFamily(err) {
 			continue
 		}
-		at := netip.AddrPortFrom(c.ip, uint16(spec.Port))
-		return nil, fmt.Errorf("cannot bind %s: %w%s", spec, err, explain(spec, at, err))
+		return nil, fmt.Errorf("cannot bind %s: %w%s", spec, err, explain(spec, c, others, err))
 	}
 	return nil, fmt.Errorf("cannot bind %s: %w", spec, err)
 }
 
-func listen(spec Spec, c candidate, backlog int) (_ *Socket, err error) {
-	family := unix.AF_INET
-	if c.ip.Is6() {
-		family = unix.AF_INET6
-	}
+func bindAddress(spec Spec, c candidate, others []*Socket) (_ *Socket, err error) {
+	s := &Socket{Spec: spec, Name: spec.Name, Network: networks[spec.Kind], at: c}
 	sa, err := sockaddr(c.ip, spec.Port)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := newSocket(family, socketTypes[spec.Kind])
-	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
+	if s.FD, err = addressSocket(spec, c); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			unix.Close(fd)
+			unix.Close(s.FD)
 		}
 	}()
-	if err := setOptions(fd, spec, c); err != nil {
-		return nil, err
+	if spec.Kind == UDP && spec.ReusePort && spec.Port != 0 {
+		// Datagrams come to it from bind(2) on, and others may be bound there.
+		s.late = sa
+		if err := tryAnyPort(spec, c); err != nil {
+			return nil, err
+		}
+		s.Address, err = textOf(sa)
+		return s, err
 	}
-	if err := unix.Bind(fd, sa); err != nil {
+	if err := unix.Bind(s.FD, sa); err != nil {
 		return nil, os.NewSyscallError("bind", err)
 	}
-	if spec.Kind == TCP {
-		if err := unix.Listen(fd, backlog); err != nil {
-			return nil, os.NewSyscallError("listen", err)
-		}
+	if clashing(spec, c, others) != nil && spec.Kind == TCP && runtime.GOOS == "linux" {
+		return nil, os.NewSyscallError("bind", unix.EADDRINUSE) // r on both lets it pass, and only one may listen
 	}
-	address, err := localAddress(fd)
+	s.Address, err = localAddress(s.FD)
+	return s, err
+}
+
+// addressSocket makes a socket that only lacks its address.
+func addressSocket(spec Spec, c candidate) (int, error) {
+	family := unix.AF_INET
+	if c.ip.Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := newSocket(family, socketTypes[spec.Kind])
 	if err != nil {
-		return nil, err
+		return -1, os.NewSyscallError("socket", err)
 	}
-	return &Socket{Spec: spec, FD: fd, Name: spec.Name, Network: networks[spec.Kind], Address: address}, nil
+	if err := setOptions(fd, spec, c); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// tryAnyPort tells whether the address can be bound, but for its port.
+func tryAnyPort(spec Spec, c candidate) error {
+	spec.Port = 0
+	return try(spec, c)
+}
+
+// try binds for a moment. It never listens, so that of a TCP port nobody notices.
+func try(spec Spec, c candidate) error {
+	sa, err := sockaddr(c.ip, spec.Port)
+	if err != nil {
+		return err
+	}
+	fd, err := addressSocket(spec, c)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return os.NewSyscallError("bind", unix.Bind(fd, sa))
 }
 
 var (
@@ -284,59 +368,4 @@ func textOf(sa unix.Sockaddr) (string, error) {
 func noSuchFamily(err error) bool {
 	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EPROTONOSUPPORT) ||
 		errors.Is(err, unix.EADDRNOTAVAIL)
-}
-
-// explain says what a person can do about a failed bind.
-func explain(spec Spec, at netip.AddrPort, err error) string {
-	switch {
-	case errors.Is(err, unix.EADDRINUSE):
-		return explainInUse(spec, at.String())
-	case errors.Is(err, unix.EACCES) && at.Port() < 1024:
-		return "; a port below 1024 takes root or CAP_NET_BIND_SERVICE"
-	case errors.Is(err, unix.EADDRNOTAVAIL):
-		return "; no interface of this machine has that address"
-	case errors.Is(err, unix.EINVAL) && at.Addr().IsLinkLocalUnicast() && at.Addr().Zone() == "":
-		return fmt.Sprintf("; a link-local address needs its interface, as in [%s%%eth0]:%d", at.Addr(), at.Port())
-	}
-	return ""
-}
-
-// explainInUse names who holds the address, and the way out: SO_REUSEADDR lets
-// a socket bind beside connections that linger in TIME_WAIT (socket(7)), though
-// never beside another that listens.
-func explainInUse(spec Spec, address string) string {
-	hint := ""
-	switch {
-	case spec.ReusePort:
-		hint = "; with reuseport it has to be set by all who bind the address, who must be of one user"
-	case !spec.ReuseAddr && spec.Kind == TCP:
-		with := spec
-		with.ReuseAddr = true
-		hint = fmt.Sprintf("; to bind beside old connections that linger, add r: -b %s", with)
-	}
-	holders := WhoHolds(networks[spec.Kind], address)
-	if len(holders) == 0 {
-		return hint
-	}
-	return ": held by " + holderList(holders) + hint
-}
-
-// maxHolders bounds the list in an error: a server may have thousands of
-// workers, and the first few say enough.
-const maxHolders = 4
-
-func holderList(holders []Holder) string {
-	var names []string
-	for i, h := range holders {
-		if i == maxHolders {
-			names = append(names, fmt.Sprintf("and %d more", len(holders)-i))
-			break
-		}
-		if h.PID == os.Getpid() {
-			names = append(names, fmt.Sprintf("another -b of this same command (pid %d)", h.PID))
-			continue
-		}
-		names = append(names, h.String())
-	}
-	return strings.Join(names, ", ")
 }

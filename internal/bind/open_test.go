@@ -227,53 +227,6 @@ func TestZone(t *testing.T) {
 	}
 }
 
-func TestOpenInUse(t *testing.T) {
-	s := mustOpen(t, "127.0.0.1:0", AnyFamily)
-	for _, suffix := range []string{"", ",r"} {
-		_, err := Open(mustParse(t, s.Address+suffix), AnyFamily, 0)
-		if !errors.Is(err, unix.EADDRINUSE) || errors.Is(err, ErrUsage) {
-			t.Fatalf("second bind of %s%s: %v; want EADDRINUSE", s.Address, suffix, err)
-		}
-		if got := strings.Contains(err.Error(), "-b "+s.Address+",r"); got != (suffix == "") {
-			t.Errorf("%q: suggests ,r: %v: %v", suffix, got, err)
-		}
-	}
-}
-
-// TestReuseAddr shows what r is for: a connection that our side closed first
-// stays behind in TIME_WAIT and keeps the port.
-func TestReuseAddr(t *testing.T) {
-	s := mustOpen(t, "127.0.0.1:0,r", AnyFamily)
-	c, err := net.Dial("tcp", s.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fd, _, err := unix.Accept(s.FD)
-	if err != nil {
-		t.Fatal(err)
-	}
-	unix.Close(fd)
-	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil {
-		t.Fatalf("the closed connection gave %d bytes, %v", n, err)
-	}
-	c.Close()
-	address := s.Address
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := Open(mustParse(t, address+",r"), AnyFamily, 0)
-	if err != nil {
-		t.Fatalf("with r: %v", err)
-	}
-	again.Close()
-	if s, err := Open(mustParse(t, address), AnyFamily, 0); err == nil {
-		s.Close()
-		t.Skip("this system keeps no port for TIME_WAIT on loopback")
-	} else if !errors.Is(err, unix.EADDRINUSE) || !strings.Contains(err.Error(), "-b "+address+",r") {
-		t.Errorf("without r: %v; want EADDRINUSE with the way out", err)
-	}
-}
-
 func TestOpenAllOrNone(t *testing.T) {
 	host := "127.0.0.1"
 	if runtime.GOOS == "linux" {

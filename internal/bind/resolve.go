@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -59,9 +61,20 @@ func lookup(ctx context.Context, spec Spec, family Family) (netip.Addr, error) {
 	ip, ok := first(ips, family)
 	if !ok {
 		return netip.Addr{}, fmt.Errorf("cannot bind %s: %w", spec,
-			usagef("name %s has no %s address (it has %v)", spec.Host, family, ips))
+			usagef("name %s has no %s address (it has %s)", spec.Host, family, addressList(ips)))
 	}
 	return ip, nil
+}
+
+// addressList shows addresses as a person writes them, each once.
+func addressList(ips []netip.Addr) string {
+	var list []string
+	for _, ip := range ips {
+		if text := ip.Unmap().String(); !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 func first(ips []netip.Addr, family Family) (netip.Addr, bool) {

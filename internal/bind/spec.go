@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxPath is what fits into sun_path with its final zero byte, unix(7). An
-// abstract name is held to the same.
+// maxPath is what fits into sun_path, unix(7): a path with its final zero byte,
+// or an abstract name behind the zero byte for which @ stands.
 const maxPath = 107
 
 // maxFD is above every descriptor that a system gives out.
@@ -81,7 +81,9 @@ func (s *Spec) parsePath(path string) error {
 	switch {
 	case path == "" || path == "@":
 		return usagef("path %q has nothing in it; %s", path, right)
-	case len(path) > maxPath:
+	case s.Abstract() && len(path) > len("@")+maxPath:
+		return usagef("name of %d bytes is longer than the %d that an abstract one can have; %s", len(path)-len("@"), maxPath, right)
+	case !s.Abstract() && len(path) > maxPath:
 		return usagef("path of %d bytes is longer than the %d that a socket's can have; %s", len(path), maxPath, right)
 	case !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl):
 		return usagef("path %q has bytes that cannot be shown; %s", path, right)

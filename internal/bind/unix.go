@@ -8,9 +8,13 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -19,7 +23,7 @@ import (
 
 // openUnix makes a stream socket at a path or with an abstract name. What is
 // stale there is replaced, and all else left alone.
-func openUnix(ctx context.Context, spec Spec, backlog int) (*Socket, error) {
+func openUnix(ctx context.Context, spec Spec, others []*Socket) (*Socket, error) {
 	if spec.Abstract() && runtime.GOOS != "linux" {
 		return nil, usagef("abstract names are Linux's; write it as in unix:/run/web.sock")
 	}
@@ -36,19 +40,23 @@ func openUnix(ctx context.Context, spec Spec, backlog int) (*Socket, error) {
 		err = os.NewSyscallError("fcntl", unix.SetNonblock(fd, true))
 	}
 	if err == nil && spec.Abstract() {
-		err = os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrUnix{Name: spec.Path}))
+		// Not unix.Bind, which has no room for the longest name.
+		err = os.NewSyscallError("bind", syscall.Bind(fd, &syscall.SockaddrUnix{Name: spec.Path}))
 	} else if err == nil {
-		defer claim.LockDir(ctx, spec.Path)()
-		if err = ctx.Err(); err == nil {
+		for _, other := range others {
+			if other.path.Leads(spec.Path) { // which does not listen yet, and looks stale
+				err = usagef("it is the path of another -b of this same command, %s, too; give one of them", other.Spec)
+			}
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
 			s.path, err = bindPath(spec, fd, owner, group)
 		}
 	}
-	if err == nil {
-		err = os.NewSyscallError("listen", unix.Listen(fd, backlog))
-	}
 	if err != nil {
-		s.Close()
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -118,5 +126,40 @@ func explainUnix(spec Spec, err error) string {
 	case errors.Is(err, unix.EACCES):
 		return "; its directory is not ours to write to"
 	}
-	return ""
+	return explainShortage(err)
+}
+
+// lockDirs has us alone bind paths in their directories, until the sockets there
+// can be seen to be served, or are closed. In one order, so that no two wait for
+// each other.
+func lockDirs(ctx context.Context, specs []Spec) (unlock func()) {
+	var paths []string
+	for _, spec := range specs {
+		if spec.Kind == Unix && !spec.Abstract() {
+			paths = append(paths, spec.Path)
+		}
+	}
+	slices.Sort(paths)
+	var unlocks []func()
+	seen := map[string]bool{}
+	for _, path := range paths {
+		if dir := realDir(path); !seen[dir] {
+			seen[dir] = true
+			unlocks = append(unlocks, claim.LockDir(ctx, path))
+		}
+	}
+	return sync.OnceFunc(func() {
+		for _, unlock := range unlocks {
+			unlock()
+		}
+	})
+}
+
+// realDir is a path's directory by its one name.
+func realDir(path string) string {
+	dir := filepath.Dir(path)
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	return dir
 }

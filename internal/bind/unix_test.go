@@ -121,6 +121,41 @@ func TestUnixAbstract(t *testing.T) {
 	mustOpen(t, "unix:"+name, AnyFamily)
 }
 
+// TestUnixLongest: a path has a final zero byte, an abstract name one in front.
+func TestUnixLongest(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("abstract names are Linux's")
+	}
+	name := "@" + strings.Repeat("n", 107)
+	s := mustOpen(t, "unix:"+name, AnyFamily)
+	if s.Address != name {
+		t.Errorf("Address = %q", s.Address)
+	}
+	c, err := net.Dial("unix", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if _, err := Open(mustParse(t, "unix:"+name), AnyFamily, 0); err == nil || !strings.Contains(err.Error(), "held by another -b") {
+		t.Errorf("a second one: %v", err)
+	}
+}
+
+// TestUnixTwice: a path that leads to one of our own, which does not listen yet,
+// is not taken for stale.
+func TestUnixTwice(t *testing.T) {
+	path := inDir(t, "a.sock")
+	dir := filepath.Dir(path)
+	link := inDir(t, "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	_, err := OpenAll(t.Context(), []Spec{mustParse(t, "unix:"+path), mustParse(t, "unix:"+link+"/a.sock")}, AnyFamily, 0)
+	if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "it is the path of another -b of this same command, unix:"+path) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestUnixInTheWay(t *testing.T) {
 	path := inDir(t, "a.sock")
 	spec := mustParse(t, "unix:"+path)

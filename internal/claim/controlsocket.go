@@ -29,6 +29,7 @@ type ControlSocket struct {
 	lockPath string
 	lock     *os.File
 	group    int  // that may connect, too; -1: nobody may but who we are
+	owned    bool // the lock file says that it is ours
 	orphaned bool // the keeper that was here before died, and its master may be dying
 	Bound
 }
@@ -79,15 +80,27 @@ func (c *ControlSocket) ShareWith(group int) { c.group = group }
 func (c *ControlSocket) Open(ctx context.Context) error {
 	err := c.clear(ctx)
 	if err == nil {
-		c.clearSockets()
+		_ = c.clearSockets() // a worker's socket is made beside what cannot be removed
 		c.Bound, err = bindControl(c.path, c.group)
 	}
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+// Own writes our pid into the lock file, from where the next start knows that we
+// have died. Until then it says of the keeper before what it said. Without it we
+// can serve: a full disk is an error, and no reason to end.
+func (c *ControlSocket) Own() error {
 	own := fmt.Appendf(nil, "%d\n", os.Getpid())
-	if _, err := c.lock.WriteAt(own, 0); err == nil {
-		_ = c.lock.Truncate(int64(len(own)))
+	_, err := c.lock.WriteAt(own, 0)
+	c.owned = err == nil
+	if !c.owned {
+		own = nil // half a number would be somebody else's
+	}
+	if terr := c.lock.Truncate(int64(len(own))); err == nil {
+		err = terr
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write our pid to lock file %s: %w; should this keeper die, the next will not know", c.lockPath, RootCause(err))
 	}
 	return nil
 }
@@ -110,19 +123,20 @@ func (c *ControlSocket) takeLock() (DeadKeeper, error) {
 		f.Close()
 		return DeadKeeper{}, fmt.Errorf("cannot use lock file %s: %w; remove it or choose another path with %s", name, err, other)
 	}
-	holder := readPID(f)
+	before := readPID(f)
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
+		defer f.Close()
 		if err != unix.EWOULDBLOCK {
 			return DeadKeeper{}, fmt.Errorf("cannot lock %s: %w", name, err)
 		}
+		holder := holderOf(f)
 		if other != "-d" {
-			return DeadKeeper{}, &TakenError{fmt.Sprintf("cannot lock %s: keeper %d has it; stop that or choose another path with %s", name, holder, other)}
+			return DeadKeeper{}, &TakenError{fmt.Sprintf("cannot lock %s: %s has it; stop that or choose another path with %s", name, holder, other)}
 		}
-		return DeadKeeper{}, &TakenError{fmt.Sprintf("cannot use control socket %s: keeper %d is running there; stop it or choose another path with -d", c.path, holder)}
+		return DeadKeeper{}, &TakenError{fmt.Sprintf("cannot use control socket %s: %s is running there; stop it or choose another path with -d", c.path, holder)}
 	}
 	c.lock = f
-	return DeadKeeper{holder}, nil
+	return DeadKeeper{before}, nil
 }
 
 // checkLockFile makes sure that what we are going to write to is a lock file,
@@ -143,8 +157,9 @@ func checkLockFile(f *os.File) error {
 	return nil
 }
 
+// readPID is the number that a file begins with; 0: none.
 func readPID(f *os.File) int {
-	b, _ := io.ReadAll(io.LimitReader(f, 32))
+	b, _ := io.ReadAll(io.NewSectionReader(f, 0, 32))
 	pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
 	return pid
 }
@@ -167,6 +182,10 @@ func kindOf(mode os.FileMode) string {
 		return "a symbolic link"
 	case os.ModeNamedPipe:
 		return "a pipe"
+	case os.ModeSocket:
+		return "a socket"
+	case os.ModeDevice, os.ModeDevice | os.ModeCharDevice:
+		return "a device"
 	}
 	return mode.Type().String()
 }
@@ -248,7 +267,7 @@ func connectTo(path string, wait time.Duration) error {
 func bindControl(path string, group int) (Bound, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
-		return Bound{}, fmt.Errorf("cannot make control socket: %w", err)
+		return Bound{fd: -1}, fmt.Errorf("cannot make control socket: %w", err)
 	}
 	unix.CloseOnExec(fd)
 	_ = unix.Fchmod(fd, 0o600) // Linux; elsewhere the umask alone does it
@@ -261,7 +280,7 @@ func bindControl(path string, group int) (Bound, error) {
 	}
 	if p := (&Path{path, at}); err == nil && group >= 0 {
 		if err = p.give(0o660, -1, group); err != nil {
-			p.Remove()
+			err = errors.Join(err, p.Remove())
 		}
 	}
 	if err == nil {
@@ -269,7 +288,7 @@ func bindControl(path string, group int) (Bound, error) {
 	}
 	if err != nil {
 		unix.Close(fd)
-		return Bound{}, fmt.Errorf("cannot bind control socket %s: %w", path, err)
+		return Bound{fd: -1}, fmt.Errorf("cannot bind control socket %s: %w", path, err)
 	}
 	return Bound{fd, at}, nil
 }
@@ -301,19 +320,25 @@ func SocketsOf(path string) string { return path + ".notify" }
 
 // clearSockets removes what a keeper has left there, dead or about to end, if it
 // is of our own making.
-func (c *ControlSocket) clearSockets() {
+func (c *ControlSocket) clearSockets() error {
 	dir := SocketsOf(c.path)
 	var st unix.Stat_t
 	if unix.Lstat(dir, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != os.Geteuid() {
-		return
+		return nil
 	}
-	entries, _ := os.ReadDir(dir)
+	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
-		if e.Type() == os.ModeSocket {
-			_ = os.Remove(filepath.Join(dir, e.Name()))
+		if e.Type() == os.ModeSocket && err == nil {
+			err = os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
-	_ = os.Remove(dir) // fails when there is something else
+	if err == nil {
+		err = os.Remove(dir)
+	}
+	if err != nil && !errors.Is(err, unix.ENOTEMPTY) { // something else may be there, too
+		return fmt.Errorf("cannot remove workers' sockets in %s: %w", dir, RootCause(err))
+	}
+	return nil
 }
 
 // Missing tells whether nothing is at the path any more, as after a cleaner
@@ -336,17 +361,23 @@ func (c *ControlSocket) Dup() (int, error) {
 
 // Close removes the path if it is still ours. The lock file stays: were it
 // removed, two keepers could each lock one of that name. What it says goes, as
-// a sign that we ended in order.
-func (c *ControlSocket) Close() {
-	if c.fd < 0 {
-		c.lock.Close()
-		return
+// a sign that we ended in order. A second Close does nothing.
+func (c *ControlSocket) Close() error {
+	defer c.lock.Close()
+	var all error
+	if c.fd >= 0 {
+		if err := c.at.remove(c.path); err != nil {
+			all = fmt.Errorf("cannot remove control socket %s: %w", c.path, err)
+		}
+		all = errors.Join(all, c.clearSockets())
+		unix.Close(c.fd)
+		c.fd = -1
 	}
-	if at, err := inodeOf(c.path); err == nil && at == c.at {
-		_ = os.Remove(c.path)
+	if c.owned {
+		c.owned = false
+		if err := c.lock.Truncate(0); err != nil {
+			all = errors.Join(all, fmt.Errorf("cannot empty lock file %s: %w", c.lockPath, RootCause(err)))
+		}
 	}
-	c.clearSockets()
-	unix.Close(c.fd)
-	_ = c.lock.Truncate(0)
-	c.lock.Close()
+	return all
 }

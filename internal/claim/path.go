@@ -59,21 +59,53 @@ func Take(path string, mode, owner, group int) (*Path, error) {
 		return p, nil
 	}
 	if err := p.give(mode, owner, group); err != nil {
-		p.Remove()
-		return nil, err
+		return nil, errors.Join(err, p.Remove())
 	}
 	return p, nil
 }
 
+// Ours tells whether what is at the path is still ours. nil is no path.
+func (p *Path) Ours() bool {
+	if p == nil {
+		return true
+	}
+	at, err := inodeOf(p.name)
+	return err == nil && at == p.at
+}
+
+// Leads tells whether another path leads to the same socket, by links of
+// directories.
+func (p *Path) Leads(path string) bool {
+	at, err := inodeOf(path)
+	return p != nil && err == nil && at == p.at
+}
+
 // Remove removes the path if what is there is still ours. The socket must be
 // open: until it is closed its inode's number is no other's. nil is no path.
-func (p *Path) Remove() {
+func (p *Path) Remove() error {
 	if p == nil {
-		return
+		return nil
 	}
-	if at, err := inodeOf(p.name); err == nil && at == p.at {
-		_ = os.Remove(p.name)
+	if err := p.at.remove(p.name); err != nil {
+		return fmt.Errorf("cannot remove socket %s: %w", p.name, err)
 	}
+	return nil
+}
+
+// remove removes a path while it leads to this inode; that it does not is no
+// error.
+func (at inode) remove(path string) error {
+	is, err := inodeOf(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist), err == nil && is != at:
+		return nil
+	case err == nil:
+		err = os.Remove(path)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return RootCause(err)
 }
 
 // lockPatience is how long another may take to make way and bind.

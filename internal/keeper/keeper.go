@@ -49,7 +49,10 @@ type keeper struct {
 	hello    link.Hello // what every hello has in common
 	control  *claim.ControlSocket
 	sockets  []*bind.Socket
-	bindings int // how often the control socket was bound anew
+	pidFile  *claim.PIDFile // nil: none is asked for
+	serves   bool           // the sockets listen
+	unserved error          // why they never did
+	bindings int            // how often the control socket was bound anew
 	devNull  *os.File
 	worker   process // what every worker has in common
 
@@ -105,7 +108,7 @@ func (k *keeper) run() (int, string) {
 	k.startMaster()
 	for {
 		if (k.enough || k.noSpawns) && !k.spawner.busy() && len(k.spawner.queue) == 0 {
-			bind.CloseAll(k.sockets) // nobody is to wait in them for workers that are asked to end
+			k.closeSockets() // nobody is to wait in them for workers that are asked to end
 		}
 		k.tell()
 		if code, reason, over := k.over(); over {

@@ -34,13 +34,17 @@ func (k *keeper) obey(msg link.Message) {
 	case *link.Pong:
 		k.pong()
 	case *link.Live:
-		k.wentLive()
+		if k.serve() {
+			k.wentLive()
+		}
 	case *link.Reload:
 		k.startHeir()
 	case *link.Quiesced:
 		k.oldQuiesced(m)
 	case *link.Spawn:
-		k.orderSpawn(m)
+		if k.serve() {
+			k.orderSpawn(m)
+		}
 	case *link.Signal:
 		k.orderSignal(m)
 	case *link.Probe:

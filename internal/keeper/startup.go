@@ -50,8 +50,8 @@ type World struct {
 const cleanupTime = time.Second
 
 // Run is the keeper's whole life: everything is bound before anything is
-// spawned, or nothing is. It returns the exit status; what cannot be bound comes
-// back as an error beside it, to be shown to whoever started us.
+// spawned, or nothing is. It returns the exit status; what cannot be bound, or
+// listened to, comes back as an error beside it, to be shown to whoever started us.
 func Run(cfg *config.Config, world World, log Log, signals *Signals) (int, error) {
 	k := &keeper{
 		cfg: cfg, sys: realSystem{}, log: log.Logger(), setLevel: log.SetLevel,
@@ -82,18 +82,64 @@ func Run(cfg *config.Config, world World, log Log, signals *Signals) (int, error
 	k.killProbes(nil)
 	k.dropFormer()
 	k.killAllSteps()
-	bind.CloseAll(k.sockets)
-	k.control.Close()
-	if cfg.PidFile != "" {
-		claim.RemovePIDFile(cfg.PidFile)
-	}
+	k.letGo()
 	level := slog.LevelInfo
 	if code != 0 {
 		level = slog.LevelError
 	}
 	k.log.Log(context.Background(), level, "the end", "status", code, "reason", reason)
 	log.Flush(time.Second)
-	return code, nil
+	return code, k.unserved
+}
+
+// serve puts to use what was bound, when a first master has made its pool and asks
+// for a worker, or for none: nothing of ours can fail any more. Whoever else serves
+// the same addresses, or has the same pid file, must notice nothing of a start that
+// fails. What cannot be done after all ends everything; false: it does.
+func (k *keeper) serve() bool {
+	if k.serves || k.stop.at != 0 {
+		return true
+	}
+	if k.unserved = k.claimAll(); k.unserved != nil {
+		k.ending = &ending{code: exitFailed, reason: k.unserved.Error(), by: k.sys.now() + patience}
+		k.killMaster("the start has failed")
+		return false
+	}
+	k.serves = true
+	for _, s := range k.hello.Sockets {
+		k.log.Info("listening", "address", s.Address, "spec", s.Spec, "fd", s.FD)
+	}
+	if err := k.control.Own(); err != nil {
+		k.log.Warn(err.Error())
+	}
+	return true
+}
+
+func (k *keeper) claimAll() error {
+	if k.pidFile != nil {
+		if err := k.pidFile.Put(); err != nil {
+			return err
+		}
+	}
+	return bind.Listen(k.sockets)
+}
+
+// letGo removes what we have on disk. What stays is for the log: the next start
+// may stumble over it.
+func (k *keeper) letGo() {
+	k.closeSockets()
+	for _, err := range []error{k.control.Close(), k.pidFile.Remove()} {
+		k.leftBehind(err)
+	}
+}
+
+// closeSockets closes those of workers; a second time there are none.
+func (k *keeper) closeSockets() { k.leftBehind(bind.CloseAll(k.sockets)) }
+
+func (k *keeper) leftBehind(err error) {
+	if err != nil {
+		k.log.Error("something is left behind", "error", err)
+	}
 }
 
 // prepare makes all that a first master needs, or leaves nothing behind.
@@ -124,10 +170,14 @@ func (k *keeper) prepare(ctx context.Context, world World) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			bind.CloseAll(k.sockets)
-			control.Close()
+			k.letGo()
 		}
 	}()
+	if k.cfg.PidFile != "" {
+		if k.pidFile, err = claim.CheckPIDFile(k.cfg.PidFile); err != nil {
+			return err
+		}
+	}
 	k.sockets, err = bind.OpenAll(ctx, k.cfg.Binds, k.cfg.Family, k.cfg.Backlog)
 	if err != nil {
 		return errors.Join(err, dead.Hint())
@@ -137,11 +187,6 @@ func (k *keeper) prepare(ctx context.Context, world World) (err error) {
 	}
 	if err := control.Open(ctx); err != nil {
 		return err
-	}
-	if k.cfg.PidFile != "" {
-		if err := claim.WritePIDFile(k.cfg.PidFile); err != nil {
-			return err
-		}
 	}
 	return k.describe(world)
 }
@@ -180,6 +225,11 @@ func (k *keeper) describe(world World) error {
 	}
 	if k.probe, err = k.cfg.FindProbe(names); err != nil {
 		return err
+	}
+	for _, l := range k.cfg.Limits.Rlimits {
+		if need := uint64(len(k.worker.files) + 1); l.Name == "nofile" && l.Soft < need {
+			return fmt.Errorf("cannot give workers %d sockets: with --rlimit nofile=%d they can open nothing beside them; it takes %d and more", len(k.sockets), l.Soft, need)
+		}
 	}
 	k.worker.step = k.stepOrders()
 	saw, _ := world.First.Msg.(*link.Saw)

@@ -80,7 +80,10 @@ func (e *environment) apply(at *link.LookAt) error {
 		if err := os.Chdir(dir); err != nil {
 			return fmt.Errorf("cannot go to the directory of --chdir: %w", err)
 		}
-		e.set("PWD", dir) // as after cd: by the way that was taken, links and all
+		if here := workingDir(); here != "" {
+			dir = here
+		}
+		e.set("PWD", dir) // without symbolic links, see atHome
 	}
 	for _, name := range at.Drop {
 		e.unset(string(name))

@@ -20,6 +20,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -123,9 +125,23 @@ func see(program, env []string) (saw *link.Saw, fds []int, err error) {
 		resolved = filepath.Join(dir, resolved)
 	}
 	return &link.Saw{
-		Program: bytesOf(program), Env: bytesOf(env), Path: []byte(path),
+		Program: bytesOf(program), Env: bytesOf(atHome(env, dir)), Path: []byte(path),
 		Resolved: []byte(placeOf(fds[1], resolved)), Directory: []byte(dir), Script: isScript(fds[1], path),
 	}, fds, nil
+}
+
+// atHome has PWD, if there is one, say where a worker is without symbolic links.
+// A program that trusts it may go there again later (gunicorn does, for each of its
+// own processes), and must find the release that its generation was started from,
+// though a link on the way was switched since.
+func atHome(env []string, dir string) []string {
+	env = slices.Clone(env)
+	for i, kv := range env {
+		if strings.HasPrefix(kv, "PWD=") && dir != "" {
+			env[i] = "PWD=" + dir
+		}
+	}
+	return env
 }
 
 // workingDir is where we are; a directory that was removed has no name.

@@ -131,7 +131,7 @@ func TestLooksWithoutAWrapper(t *testing.T) {
 	}, "SECRET=1", "ODD="+odd)
 	want := &link.Saw{
 		Program: bytesOf([]string{"bin/prog", "-x", odd}), Path: []byte("bin/prog"), Script: true,
-		Env:      bytesOf([]string{"PATH=/bin:/usr/bin", noSleep, "ODD=" + odd, "PWD=" + current}),
+		Env:      bytesOf([]string{"PATH=/bin:/usr/bin", noSleep, "ODD=" + odd, "PWD=" + dir}),
 		Resolved: []byte(dir + "/bin/prog"), Directory: []byte(dir),
 	}
 	if diff := cmp.Diff(want, saw); diff != "" {

@@ -95,9 +95,6 @@ func (l *loop) goOn(o *opening) error {
 	case o.hello.Masters > 0:
 		l.log.Warn("a new master goes on", "pid", os.Getpid(), "workers", len(o.children))
 	default:
-		for _, s := range o.hello.Sockets {
-			l.log.Info("listening", "address", s.Address, "spec", s.Spec, "fd", s.FD)
-		}
 		l.warnOfBars()
 	}
 	if lost != "" {
