@@ -69,7 +69,7 @@ func latency(ctx context.Context, e *env, r *row) error {
 	r.how("n=%d rounds or more (full), %d (light) of slices of %v: at rest; upgrades of 4 workers (boot 100 ms) back to back; and starts: the", e.scaled(10, 3), e.scaled(30, 3), slice)
 	r.how("same program started and ended at the same pace beside the workers, without any upgrade, which is what the starts")
 	r.how("alone cost. Without a manager: workers of the same program on a socket of the benchmark's own, at rest and replaced by the")
-	r.how("benchmark itself, as many at a time and as soon as they are ready: what the replacement costs whoever does it. Full: %d clients in a closed loop, %.0f %% on new connections. Light:", full.Conns, full.NewFraction*100)
+	r.how("benchmark itself, as many at a time and as soon as they are ready: what the replacement costs whoever does it; in every second round. Full: %d clients in a closed loop, %.0f %% on new connections. Light:", full.Conns, full.NewFraction*100)
 	r.how("open loop of %.0f requests/s by %d clients, %.0f %% on new connections; all slices of a kind merged, then", pace.Rate, pace.Conns, pace.NewFraction*100)
 	r.how("the ratio of their p99. Load, workers and starts share the cores. Rounds in which others used more than %.0f %% of the", disturbed*100)
 	r.how("processors are left out when at least ten are left.")
@@ -129,10 +129,14 @@ func (c *contrast) round(ctx context.Context) error {
 			return err
 		}
 	}
+	p.bareRest, p.bareBusy = new(load.Histogram), new(load.Histogram)
 	for _, kind := range []struct {
 		to    **load.Histogram
 		again func(context.Context) error
 	}{{&p.bareRest, nil}, {&p.bareBusy, c.replaceFour}} {
+		if len(c.rounds)%2 == 1 {
+			break // it takes as long as the rest, and half of it is enough
+		}
 		got, _, err := c.sliceOf(ctx, c.bare.Addr(), kind.again)
 		if err != nil {
 			return err
