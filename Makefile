@@ -60,7 +60,7 @@ demo: build
 test:
 	@scripts/need $(NEEDED)
 	@CGO_ENABLED=0 $(GO) build -o build/ ./scripts/testexec ./scripts/testsummary
-	@set -o pipefail; CGO_ENABLED=1 $(GO) test -race -json -exec '"$(CURDIR)/build/testexec"' $(TESTFLAGS) ./... | build/testsummary
+	@set -o pipefail; CGO_ENABLED=1 $(GO) test -race -json -timeout 30m -exec '"$(CURDIR)/build/testexec"' $(TESTFLAGS) ./... | build/testsummary
 
 check:
 	@scripts/check

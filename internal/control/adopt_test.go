@@ -22,7 +22,7 @@ func TestWhatEarlierVersionsHandOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const from010 = `{"pid":4711,"uid":65534,"active":7,
+	const from010 = `{"pid":4711,"uid":1234567,"active":7,
 		"calls":[{"line":"eyJjb21tYW5kIjoid2F0Y2giLCJpZCI6MX0=","group":4710,"note":{"generation":7}},
 			{"line":"eyJjb21tYW5kIjoicGxhaW4iLCJpZCI6Mn0="}],
 		"too_long":"eyJj","skipping":true,"input":"eHh4CnsiY29tbWFuZCI6Im5leHQiLCJpZCI6M30KeyJjb21t",
@@ -32,7 +32,7 @@ func TestWhatEarlierVersionsHandOver(t *testing.T) {
 	}
 	c.expect("half of a line")
 	watch, plain := f.call(), f.call()
-	if want := (Peer{PID: 4711, Group: 4710, UID: 65534}); watch.Command != "watch" || watch.Peer != want || string(watch.Carried) != `{"generation":7}` {
+	if want := (Peer{PID: 4711, Group: 4710, UID: 1234567}); watch.Command != "watch" || watch.Peer != want || string(watch.Carried) != `{"generation":7}` {
 		t.Errorf("got %q of %+v with %s", watch.Command, watch.Peer, watch.Carried)
 	}
 	if plain.Command != "plain" || plain.Carried != nil {
