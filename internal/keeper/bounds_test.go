@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 )
 
@@ -40,7 +41,7 @@ func TestWhatNoMasterMayAskForEndsIt(t *testing.T) {
 		"a state that no hello can hold":        &link.Save{Data: text(maxKept + 1)},
 		"a worker's state that is too large":    &link.Save{Serial: 1, Data: text(maxKeptWorker + 1)},
 		"a worker that will have been ready":    &link.Save{Serial: 1, ReadyAt: math.MaxInt64, Data: []byte(`{}`)},
-		"too many generations":                  &link.Save{Data: []byte(`{}`), Generations: make([]int, maxUnused+1)},
+		"too many generations":                  &link.Save{Data: []byte(`{}`), Generations: make([]int, maxRows+1)},
 		"settings that no hello can hold":       &link.Settings{Data: text(maxKept + 1)},
 		"a look for a negative generation":      &link.Look{Generation: -1},
 		"a look for the last of generations":    &link.Look{Generation: math.MaxInt},
@@ -178,20 +179,25 @@ func TestAMasterThatRepeatsItselfFillsNothing(t *testing.T) {
 	}
 }
 
-func TestLooksThatNobodyUsesAreBounded(t *testing.T) {
+// Each upgrade that is superseded may leave a worker, ready or draining, so many
+// generations are nobody's fault. Too many of them are a look that fails.
+func TestNoMoreGenerationsThanMayBe(t *testing.T) {
 	k := newTestKeeper(t)
 	k.live()
-	generation := 1
-	for ; !k.master.bad && generation < 1000; generation++ {
-		k.send(&link.Look{Generation: generation + 1})
-		if !k.master.bad {
-			l := k.startLook()
-			l.saw()
-			k.ends(l, 0)
-		}
+	kept := []int{1}
+	for g := 2; g <= maxLaunches; g++ {
+		k.looks.launches[g] = &launch.Launch{Launch: link.Launch{Generation: g, Program: "/p"}, Place: &launch.Place{}}
+		k.looks.newest = g
+		kept = append(kept, g)
 	}
-	if len(k.looks.launches) > maxUnused+1 {
-		t.Errorf("%d are held", len(k.looks.launches))
+	k.send(&link.Save{Data: []byte(`{}`), Generations: kept}, &link.Look{Generation: maxLaunches + 1})
+	wantOne(t, k, `LookFailed {"generation":1025,"reason":"workers of 1024 generations have not ended yet, and more are not kept; wait for some, or set --drain-timeout"}`)
+	if k.master.bad || len(k.looks.launches) != maxLaunches || k.looks.now != nil {
+		t.Errorf("bad is %v (%s), and %d are held", k.master.bad, k.master.lastWord, len(k.looks.launches))
+	}
+	k.send(&link.Save{Data: []byte(`{}`), Generations: kept[1:]}, &link.Look{Generation: maxLaunches + 2})
+	if k.looks.now == nil {
+		t.Error("it does not look when there is room again")
 	}
 }
 

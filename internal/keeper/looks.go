@@ -58,6 +58,10 @@ func (k *keeper) orderLook(m *link.Look) {
 		s.failed = &link.LookFailed{Generation: m.Generation, Reason: "no more workers are spawned"}
 		return
 	}
+	if len(s.launches) >= maxLaunches { // workers may drain for long: no fault of the master's
+		s.failed = &link.LookFailed{Generation: m.Generation, Reason: fmt.Sprintf("workers of %d generations have not ended yet, and more are not kept; wait for some, or set --drain-timeout", len(s.launches))}
+		return
+	}
 	l, err := launch.Look(m.Generation, s.at, k.sys.now()+s.limit, k.log)
 	if err != nil {
 		s.failed = &link.LookFailed{Generation: m.Generation, Reason: fmt.Sprintf("cannot look at what to start: %v", err)}
