@@ -25,7 +25,7 @@ const (
 	maxRows        = 2 * maxWorkers
 	maxLaunches    = 1024 // generations that workers live of, or may still be spawned of
 	maxAhead       = 64   // generations that a look may be ahead of the last
-	maxSignal      = 64 // signal(7)
+	maxSignal      = 64   // signal(7)
 )
 
 // refuse takes the master for one gone bad. Of what it has said after this nothing

@@ -78,6 +78,22 @@ func TestWhatNoMasterMayAskForEndsIt(t *testing.T) {
 	}
 }
 
+// Whatever it consists of: as text for HTML it would be six times as long.
+func TestWhatMayBeKeptFitsIntoAHello(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	most := bytes.ReplaceAll(text(maxKept), []byte("x"), []byte("<"))
+	for g := 2; g <= maxLaunches; g++ {
+		k.looks.launches[g] = &launch.Launch{Launch: link.Launch{Generation: g, Program: strings.Repeat("/p", 2047), Directory: strings.Repeat("/d", 2047)}}
+	}
+	k.order(link.Received{Msg: &link.Save{Data: most}})
+	k.order(link.Received{Msg: &link.Settings{Data: most}})
+	k.masterDies()
+	if hello, _ := k.runMaster(); !bytes.Equal(hello.Saved, most) || !bytes.Equal(hello.Settings, most) {
+		t.Errorf("the next master is told %d bytes of state and %d of settings", len(hello.Saved), len(hello.Settings))
+	}
+}
+
 // The message never arrives as a whole.
 func TestAMessageThatIsTooLongEndsTheLink(t *testing.T) {
 	k := newTestKeeper(t)

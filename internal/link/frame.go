@@ -3,6 +3,7 @@
 package link
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -23,18 +24,24 @@ const maxFDs = 16
 
 var errFrame = errors.New("cannot read the link")
 
-// appendFrame appends m, encoded, to b.
-func appendFrame(b []byte, m Message, fds int) ([]byte, error) {
-	payload, err := json.Marshal(m)
-	if err != nil {
-		return b, fmt.Errorf("cannot encode %T for the link: %w", m, err)
+// encode makes a frame of m. JSON that it holds is sent as it is: escaped for HTML,
+// as json.Marshal does it, what was received would be up to six times as long when it
+// is sent on, and may be too long then.
+func encode(m Message, fds int) ([]byte, error) {
+	frame := bytes.NewBuffer(make([]byte, headerSize, 256))
+	to := json.NewEncoder(frame)
+	to.SetEscapeHTML(false)
+	if err := to.Encode(m); err != nil {
+		return nil, fmt.Errorf("cannot encode %T for the link: %w", m, err)
 	}
-	if len(payload) > MaxPayload || fds > maxFDs {
-		return b, fmt.Errorf("cannot encode %T for the link: %d bytes and %d file descriptors are too much", m, len(payload), fds)
+	b := bytes.TrimSuffix(frame.Bytes(), []byte("\n")) // the encoder's own
+	length := len(b) - headerSize
+	if length > MaxPayload || fds > maxFDs {
+		return nil, fmt.Errorf("cannot encode %T for the link: %d bytes and %d file descriptors are too much", m, length, fds)
 	}
-	b = binary.BigEndian.AppendUint32(b, uint32(len(payload)))
-	b = append(b, byte(m.kind()), byte(fds))
-	return append(b, payload...), nil
+	binary.BigEndian.PutUint32(b, uint32(length))
+	b[4], b[5] = byte(m.kind()), byte(fds)
+	return b, nil
 }
 
 // frame is what cutFrame found.

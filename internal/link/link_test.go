@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,12 +48,12 @@ func TestEveryKindRoundTrips(t *testing.T) {
 	seen := map[kind]bool{}
 	for _, m := range samples() {
 		seen[m.kind()] = true
-		b, err := appendFrame([]byte("before"), m, 2)
+		b, err := encode(m, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := cutFrame(append(b[len("before"):], "after"...), MaxPayload)
-		if err != nil || f.fds != 2 || f.size != len(b)-len("before") {
+		f, err := cutFrame(slices.Concat(b, []byte("after")), MaxPayload)
+		if err != nil || f.fds != 2 || f.size != len(b) {
 			t.Fatalf("%T came back as %+v, %v", m, f, err)
 		}
 		if diff := cmp.Diff(m, f.msg); diff != "" {
@@ -69,7 +70,7 @@ func TestEveryKindRoundTrips(t *testing.T) {
 // TestNothingStaysNothing: a master must tell what was never saved from what was.
 func TestNothingStaysNothing(t *testing.T) {
 	for _, m := range []Message{&Hello{}, &Child{}} {
-		b, err := appendFrame(nil, m, 0)
+		b, err := encode(m, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +93,7 @@ func TestNothingStaysNothing(t *testing.T) {
 
 func FuzzCutFrame(f *testing.F) {
 	for _, m := range samples() {
-		b, _ := appendFrame(nil, m, 1)
+		b, _ := encode(m, 1)
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -100,7 +101,7 @@ func FuzzCutFrame(f *testing.F) {
 		if err != nil || fr.size == 0 || fr.msg == nil {
 			return
 		}
-		again, err := appendFrame(nil, fr.msg, fr.fds)
+		again, err := encode(fr.msg, fr.fds)
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
@@ -114,7 +115,7 @@ func FuzzCutFrame(f *testing.F) {
 // normal encodes a message once, so that two spellings of the same JSON are
 // the same.
 func normal(m Message) string {
-	b, _ := appendFrame(nil, m, 0)
+	b, _ := encode(m, 0)
 	return string(b)
 }
 
@@ -168,7 +169,7 @@ func TestUnknownKindIsSkipped(t *testing.T) {
 func TestPartialMessageIsDroppedAtTheEnd(t *testing.T) {
 	a, b := pair(t)
 	a.Send(&Done{1})
-	frame, _ := appendFrame(nil, &Done{2}, 0)
+	frame, _ := encode(&Done{2}, 0)
 	if _, err := a.file.Write(frame[:len(frame)-1]); err != nil {
 		t.Fatal(err)
 	}

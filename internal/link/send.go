@@ -19,7 +19,7 @@ type chunk struct {
 // a goroutine writes the rest. It never blocks. It takes the file descriptors
 // over: they are closed once they were sent.
 func (c *Conn) Send(m Message, fds ...int) {
-	data, err := appendFrame(nil, m, len(fds))
+	data, err := encode(m, len(fds))
 	ch := chunk{data: data, fds: fds}
 	c.mu.Lock()
 	defer c.mu.Unlock()

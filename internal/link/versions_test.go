@@ -35,7 +35,7 @@ func recordOf(version int) string {
 func record(list []Message) []byte {
 	var b bytes.Buffer
 	for _, m := range list {
-		frame, err := appendFrame(nil, m, 0)
+		frame, err := encode(m, 0)
 		if err != nil {
 			panic(err)
 		}
