@@ -9,6 +9,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
@@ -106,6 +109,76 @@ func TestAMessageThatIsTooLongEndsTheLink(t *testing.T) {
 	if !k.master.bad || k.settings != nil {
 		t.Errorf("bad is %v, and %d bytes are kept", k.master.bad, len(k.settings))
 	}
+}
+
+// Before a deadline what has arrived is heard, and then it is acted upon, though more
+// comes for ever.
+func TestAMasterThatNeverStopsSpeakingPutsNoDeadlineOff(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.spawnWorker()
+	number := uint64(0)
+	more := func() {
+		if number++; number > 2*maxArrived {
+			t.Fatal("the keeper hears one message after another, and nobody else")
+		}
+		k.theirs.Send(&link.Signal{Number: number, Serial: 1, Signal: 10})
+	}
+	k.sys.killed = more // each signal is followed by another
+	k.caughtSignal(syscall.SIGTERM)
+	more()
+	k.sys.clock += 2 * patience
+	k.catchUp()
+}
+
+// Closing a socket may take as long as its SO_LINGER, for which nobody is to wait.
+func TestDescriptorsThatAMasterSendsHoldNobodyUp(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	fd := lingering(t)
+	heard := make(chan struct{})
+	go func() {
+		k.order(link.Received{Msg: &link.Greet{}, FDs: []int{fd}})
+		close(heard)
+	}()
+	select {
+	case <-heard:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the keeper waits for close(2)")
+	}
+	if !k.master.bad {
+		t.Error("the master may send descriptors")
+	}
+}
+
+// lingering is a socket whose close(2) takes until the end of the test.
+func lingering(t *testing.T) int {
+	t.Helper()
+	socket := func() int {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fd
+	}
+	listener, fd := socket(), socket()
+	t.Cleanup(func() { unix.Close(listener) }) // which resets what it has not accepted
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(unix.Bind(listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	must(unix.Listen(listener, 1))
+	at, err := unix.Getsockname(listener)
+	must(err)
+	must(unix.Connect(fd, at))
+	must(unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 60}))
+	for buf := make([]byte, 1<<20); err == nil; {
+		_, err = unix.SendmsgN(fd, buf, nil, nil, unix.MSG_DONTWAIT)
+	}
+	return fd
 }
 
 func TestTheQueueOfSpawnsIsBounded(t *testing.T) {

@@ -31,6 +31,7 @@ type fakeSystem struct {
 	status map[int]syscall.WaitStatus
 	did    []string // kills and reaps, in order
 	refuse error    // what kill(2) says
+	killed func()   // what follows from a kill; nil: nothing
 }
 
 func (f *fakeSystem) now() time.Duration         { return f.clock }
@@ -44,6 +45,9 @@ func (f *fakeSystem) kill(pid int, sig syscall.Signal, group bool) error {
 		who = "group"
 	}
 	f.did = append(f.did, fmt.Sprintf("kill %s %d %d", who, pid, sig))
+	if f.killed != nil {
+		f.killed()
+	}
 	return f.refuse
 }
 

@@ -262,28 +262,31 @@ func (k *keeper) catchUp() {
 	default:
 	}
 	k.reap()
-	for k.master.conn != nil && !k.master.conn.Idle() {
-		select {
-		case in, open := <-k.master.in():
-			if open {
-				k.order(in)
-			} else {
-				k.masterClosed()
-			}
-		case <-k.master.conn.Parked():
+	hear(func() *link.Conn { return k.master.conn }, func(in link.Received, open bool) {
+		if open {
+			k.order(in)
+		} else {
+			k.masterClosed()
 		}
-	}
-	for in := k.heir.in(); in != nil && !k.heir.conn.Idle(); in = k.heir.in() {
-		select {
-		case in, open := <-in:
-			k.heirSays(in, open)
-		case <-k.heir.conn.Parked():
+	})
+	hear(func() *link.Conn { return k.heir.audible() }, k.heirSays)
+	hear(func() *link.Conn { return k.looks.now.Conn() }, k.lookSays)
+}
+
+// maxArrived is how many messages are heard before a deadline is acted upon. A socket
+// holds fewer; somebody may never stop.
+const maxArrived = 1 << 14
+
+// hear takes what has arrived on a link, as long as there is one.
+func hear(from func() *link.Conn, says func(link.Received, bool)) {
+	for range maxArrived {
+		conn := from()
+		if conn == nil || conn.Idle() {
+			return
 		}
-	}
-	for conn := k.looks.now.Conn(); conn != nil && !conn.Idle(); conn = k.looks.now.Conn() {
 		select {
 		case in, open := <-conn.In():
-			k.lookSays(in, open)
+			says(in, open)
 		case <-conn.Parked():
 		}
 	}

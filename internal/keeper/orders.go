@@ -18,19 +18,33 @@ import (
 // order carries out one message of the master. One that makes no sense, or asks for
 // too much (bounds.go), can only come from a master gone bad, which is replaced.
 func (k *keeper) order(in link.Received) {
-	for _, fd := range in.FDs {
-		unix.Close(fd) // no message of a master carries one
+	closeSent(in.FDs)
+	switch {
+	case k.ending != nil || k.master.quiesced || k.master.refused():
+	case len(in.FDs) > 0:
+		k.refuse("it sent %d descriptors", len(in.FDs))
+	default:
+		k.obey(in.Msg)
 	}
-	if k.ending != nil || k.master.quiesced || k.master.refused() {
+}
+
+// closeSent closes descriptors, which no message of a master carries, and does not
+// wait for it: close(2) may take as long as whoever is behind them likes.
+func closeSent(fds []int) {
+	if len(fds) == 0 {
 		return
 	}
-	k.obey(in.Msg)
+	go func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+	}()
 }
 
 func (k *keeper) obey(msg link.Message) {
 	switch m := msg.(type) {
 	case *link.Greet: // it was started from a binary that speaks our version
-		k.master.pongs = m.Pongs
+		k.master.pongs = k.master.pongs || m.Pongs // for good
 	case *link.Pong:
 		k.pong()
 	case *link.Live:

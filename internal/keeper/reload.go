@@ -48,13 +48,20 @@ const (
 	heirTakesOver                  // was told everything, until it is live
 )
 
-// in works for no heir, too. Nobody is heard whose process is not known yet:
-// it could be live before that.
-func (h *heir) in() <-chan link.Received {
-	if h == nil || h.conn == nil || h.pid == 0 {
+// audible is the heir's link; it works for no heir, too. Nobody is heard whose
+// process is not known yet: it could be live before that.
+func (h *heir) audible() *link.Conn {
+	if h == nil || h.pid == 0 {
 		return nil
 	}
-	return h.conn.In()
+	return h.conn
+}
+
+func (h *heir) in() <-chan link.Received {
+	if conn := h.audible(); conn != nil {
+		return conn.In()
+	}
+	return nil
 }
 
 func (h *heir) late() string {
@@ -170,15 +177,17 @@ func (k *keeper) reapFormer(pid int) {
 
 // heirSays takes one message of the heir, or the end of its link.
 func (k *keeper) heirSays(in link.Received, open bool) {
-	for _, fd := range in.FDs {
-		unix.Close(fd)
-	}
+	closeSent(in.FDs)
 	h := k.heir
 	if !open {
 		h.linkErr = h.conn.Err()
 		h.conn.Close()
 		h.conn = nil
 		h.by = k.sys.now() + time.Second // its exit status says more
+		return
+	}
+	if len(in.FDs) > 0 {
+		k.abandonReload(fmt.Sprintf("the new master sent %d descriptors", len(in.FDs)))
 		return
 	}
 	switch m := in.Msg.(type) {

@@ -265,6 +265,7 @@ func TestAMasterThatHangsAfterItHasSentTheSignalsIsFound(t *testing.T) {
 		&link.Signal{Number: 1, Serial: serial, Signal: 15, Group: true, Level: link.LevelTerm},
 	}
 	k.send(deals...)
+	k.send(&link.Greet{}) // it cannot take back that it gives signs of life
 	k.told()
 	for pause := patience; pause < time.Hour; pause *= 2 {
 		if at, _ := k.nextDeadline(); at != k.sys.clock+pause {
