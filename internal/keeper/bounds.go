@@ -45,16 +45,17 @@ func (m *master) refused() bool {
 	return m.bad
 }
 
-// judgeMaster counts the masters in a row that went bad: what they were told may be
-// what turns them.
+// judgeMaster counts the masters in a row that went bad, or that hung or crashed before
+// they had worked for a while: what they were told may be the cause. One that somebody
+// killed says nothing about that.
 func (k *keeper) judgeMaster() {
 	m := &k.master
+	if m.dropped > 0 {
+		k.log.Error("the master that had gone bad was heard no longer", "messages_dropped", m.dropped)
+	}
 	switch {
-	case m.bad:
+	case m.bad, m.liveAt > 0 && k.liveFor() < soon && (m.hung || m.crashed):
 		m.badOnes++
-		if m.dropped > 0 {
-			k.log.Error("the master that had gone bad was heard no longer", "messages_dropped", m.dropped)
-		}
 	case m.liveAt > 0 && k.liveFor() >= soon:
 		m.badOnes = 0
 	}
@@ -79,7 +80,7 @@ func (k *keeper) leaveOut() (out leftOut, why string) {
 	}
 	why = fmt.Sprintf("%d masters in a row never went live", m.failures)
 	if m.badOnes > m.failures {
-		why = fmt.Sprintf("%d masters in a row went bad, the last: %s", m.badOnes, m.lastWord)
+		why = fmt.Sprintf("%d masters in a row failed, the last: %s", m.badOnes, m.lastWord)
 	}
 	if tries < 2*triesWithState {
 		return stateLeftOut, why

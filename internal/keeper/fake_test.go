@@ -176,6 +176,11 @@ func isLead(m link.Message) bool {
 // masterDies ends the master: its link first, then the process.
 func (k *testKeeper) masterDies() {
 	k.t.Helper()
+	k.masterEndsAs(1 << 8)
+}
+
+func (k *testKeeper) masterEndsAs(status syscall.WaitStatus) {
+	k.t.Helper()
 	k.theirs.Close()
 	for k.master.conn != nil {
 		select {
@@ -189,7 +194,8 @@ func (k *testKeeper) masterDies() {
 			k.t.Fatal("the link does not end")
 		}
 	}
-	k.sys.end(k.master.pid, 1)
+	k.sys.ends = append(k.sys.ends, k.master.pid)
+	k.sys.status[k.master.pid] = status
 	k.reap()
 }
 

@@ -40,6 +40,7 @@ type master struct {
 	killed     bool
 	hung       bool          // which is why it was killed
 	bad        bool          // it asked for what no master may (bounds.go)
+	crashed    bool          // it failed by itself
 	dropped    int           // messages of it that do not count for that
 	unheard    bool          // it ended while the system let us tell it nothing
 	pongs      bool          // it answers Ping
@@ -60,7 +61,7 @@ type master struct {
 	restartAt time.Duration
 	delay     time.Duration // before the next restart
 	failures  int           // in a row that never went live
-	badOnes   int           // in a row that went bad
+	badOnes   int           // in a row that went bad, hung or crashed
 	count     int           // masters so far
 	everLive  bool
 	diedAt    time.Duration // when the last live one died
@@ -87,7 +88,7 @@ func (m *master) drained() <-chan struct{} {
 func (k *keeper) startMaster() {
 	m := &k.master
 	m.greeted, m.killed, m.hung, m.unheard, m.pongs, m.quiesced = false, false, false, false, false, false
-	m.liveAt, m.done, m.toldDone, m.bad, m.dropped, m.cannotReload = 0, 0, 0, false, 0, nil
+	m.liveAt, m.done, m.toldDone, m.bad, m.crashed, m.dropped, m.cannotReload = 0, 0, 0, false, false, 0, nil
 	ours, theirs, err := link.Pair()
 	if err != nil {
 		k.cannotStartMaster(fmt.Errorf("cannot make the link to a master: %w", err))
@@ -193,6 +194,7 @@ func (k *keeper) masterEnded(status syscall.WaitStatus) {
 	}
 	if !m.killed {
 		m.lastWord = platform.HowEnded(status)
+		m.crashed = status.ExitStatus() > 0 || status.Signaled() && status.Signal() != syscall.SIGKILL // or else somebody killed it
 	}
 	k.masterGone()
 }

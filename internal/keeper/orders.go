@@ -240,7 +240,7 @@ func (k *keeper) forgetSignal(sig, count int) {
 	}
 }
 
-// orderExit ends the keeper. Of QUIT workers hear that the master has told nothing.
+// orderExit ends the keeper. After QUIT no worker is left that was not sent it last.
 func (k *keeper) orderExit(m *link.Exit) {
 	if wrong := k.checkExit(m); wrong != "" {
 		k.refuse("%s", wrong)
@@ -248,7 +248,7 @@ func (k *keeper) orderExit(m *link.Exit) {
 	}
 	k.log.Debug("the master asks to end", "code", m.Code)
 	for _, c := range k.table.all() {
-		if c.running() && c.Level == link.LevelNone {
+		if c.running() && c.LastSignal != int(syscall.SIGQUIT) {
 			k.signal(c, syscall.SIGQUIT, false, link.LevelRetire)
 		}
 		if c.running() && c.Refused != nil {

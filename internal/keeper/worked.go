@@ -66,6 +66,6 @@ func (k *keeper) judgeBinary() {
 		m.binary.Close()
 	}
 	m.binary, m.software = w.binary, w.software
-	m.strikes, m.failures, m.delay, m.reloadedAt = 0, 0, 0, k.sys.now()
+	m.strikes, m.failures, m.badOnes, m.delay, m.reloadedAt = 0, 0, 0, 0, k.sys.now()
 	w.kept, w.binary = false, nil
 }

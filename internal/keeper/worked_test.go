@@ -66,6 +66,9 @@ func TestABinaryWhoseMastersDieAgainAndAgainIsGivenUp(t *testing.T) {
 	if k.master.binary != nil {
 		t.Error("the masters are still of the new binary")
 	}
+	if _, why := k.leaveOut(); why != "" {
+		t.Errorf("what the other binary did is laid on the state: %s", why)
+	}
 	for range mostStrikes {
 		k.masterDies()
 		k.nextMaster()
