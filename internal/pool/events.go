@@ -195,6 +195,7 @@ func (p *Pool) remind(w *Worker) {
 func (e SetNumber) apply(p *Pool) {
 	if p.st.Stop.Level == 0 && e.Number >= 1 && e.Number != p.st.Number {
 		p.note(Note{Kind: NoteNumber, Text: fmt.Sprintf("%d instead of %d workers are wanted", e.Number, p.st.Number)})
+		p.grown = e.Number > p.st.Number
 		p.st.Number = e.Number
 		p.touchState()
 	}

@@ -50,8 +50,9 @@ func (p *Pool) trim(generation int) {
 // old ones. Once spawning was given up it tries one at a time, as long as
 // somebody serves; an overdue or silent worker may.
 func (p *Pool) fill(missing int) {
+	failing := p.st.Failures.Count > 0 && !p.grown
 	if !p.givenUp() || missing <= 0 {
-		p.fillPlaces(&p.st.Vacancies, missing, unlimited, p.st.Good)
+		p.fillPlaces(&p.st.Vacancies, failing, missing, unlimited, p.st.Good)
 		return
 	}
 	all, try := p.counts.all, p.st.TriedAt+giveUpPause
@@ -62,7 +63,7 @@ func (p *Pool) fill(missing int) {
 		p.spawnLater(try)
 		return
 	}
-	if p.fillPlaces(&p.st.Vacancies, missing, 1, p.st.Good) > 0 {
+	if p.fillPlaces(&p.st.Vacancies, failing, missing, 1, p.st.Good) > 0 {
 		p.st.TriedAt = p.now
 		p.touchState()
 		p.note(Note{Kind: NoteGivenUp, Text: fmt.Sprintf("trying once more, though %s; the last: %s", failedStarts(p.st.Failures.Count), p.st.LastFailure.Text), Error: true})
@@ -78,11 +79,16 @@ func (p *Pool) oldStarting() int {
 }
 
 // fillPlaces spawns what is missing, at most limit, except in places where it
-// is too early, and returns how many. In an upgrade the successor of a dead
-// worker is of its generation.
-func (p *Pool) fillPlaces(list *[]Vacancy, missing, limit, generation int) int {
-	early, next := p.trimVacancies(list, missing)
+// is too early, and returns how many. While starts fail, places that have had no
+// worker yet wait together with those that have: theirs would most likely fail
+// for the same reason, and what is said to have been tried three times would have
+// been tried once. In an upgrade the successor of a dead worker is of its generation.
+func (p *Pool) fillPlaces(list *[]Vacancy, failing bool, missing, limit, generation int) int {
+	early, due, next := p.trimVacancies(list, missing)
 	count := min(missing-early, limit)
+	if failing && early > 0 {
+		count = min(count, due)
+	}
 	if early > 0 && limit > count {
 		p.spawnLater(next)
 	}
@@ -113,8 +119,9 @@ func (p *Pool) spawnLater(at Time) {
 }
 
 // trimVacancies drops the latest of those vacancies that are more than
-// missing, and counts those whose time has not come; next is the first of them.
-func (p *Pool) trimVacancies(list *[]Vacancy, missing int) (early int, next Time) {
+// missing, and counts those whose time has not come and those whose time has; next
+// is the first of the former.
+func (p *Pool) trimVacancies(list *[]Vacancy, missing int) (early, due int, next Time) {
 	keep := max(missing, 0)
 	for i := range *list {
 		v := &(*list)[i]
@@ -123,7 +130,10 @@ func (p *Pool) trimVacancies(list *[]Vacancy, missing int) (early int, next Time
 			p.touchState()
 		}
 		keep -= v.Places
-		if v.Places > 0 && v.NotBefore > p.now {
+		switch {
+		case v.NotBefore <= p.now:
+			due += v.Places
+		case v.Places > 0:
 			if early == 0 {
 				next = v.NotBefore
 			}
@@ -131,7 +141,7 @@ func (p *Pool) trimVacancies(list *[]Vacancy, missing int) (early int, next Time
 		}
 	}
 	*list = slices.DeleteFunc(*list, func(v Vacancy) bool { return v.Places == 0 })
-	return early, next
+	return early, due, next
 }
 
 // takeVacancy takes the first vacancy whose time has come, if there is one,
@@ -151,7 +161,8 @@ func (p *Pool) takeVacancy(list *[]Vacancy) (generation int) {
 
 // vacate frees the place of a worker that has ended, or is at fault. It is
 // refilled at once unless that was a failed start, however long that took, or the
-// worker lived for too short a time. Places of one generation
+// worker lived for too short a time. The pause counts from the start, or from the
+// end of a life that was longer. Places of one generation
 // that have to wait are one vacancy: they are refilled together, when it is
 // not too early for any of them, so that what is saved stays small.
 func (p *Pool) vacate(w *Worker, at Time, failed bool) {
@@ -161,7 +172,10 @@ func (p *Pool) vacate(w *Worker, at Time, failed bool) {
 	}
 	v := Vacancy{Generation: w.Generation, Places: 1}
 	if failed || at-w.StartedAt < p.set.Seconds {
-		v.NotBefore = w.StartedAt + p.backoff(p.streak(w).Count)
+		pause := p.backoff(p.streak(w).Count)
+		if v.NotBefore = w.StartedAt + pause; v.NotBefore <= at {
+			v.NotBefore = at + pause
+		}
 	}
 	same := func(o Vacancy) bool {
 		return o.Generation == v.Generation && (o.NotBefore == 0) == (v.NotBefore == 0)

@@ -112,6 +112,7 @@ type Pool struct {
 	waiting int             // draining workers that the upgrade was last said to wait for
 	spawnAt Time            // when a place that has to wait is filled; 0: none has to
 	lacking bool            // a worker is missing that a shortage may keep from us
+	grown   bool            // more workers are wanted since this step
 }
 
 // New makes the pool of a first start: number workers are wanted and none
@@ -188,7 +189,7 @@ type End struct {
 
 // begin opens a step.
 func (p *Pool) begin(now Time) {
-	p.now = max(p.now, now)
+	p.now, p.grown = max(p.now, now), false
 	p.out = Output{Actions: p.out.Actions[:0], Notes: p.out.Notes[:0], Saves: p.out.Saves[:0]}
 }
 

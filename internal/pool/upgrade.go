@@ -89,16 +89,9 @@ func (p *Pool) replaceOld() {
 }
 
 // spawnNew starts workers of the new generation: all in a fleet upgrade, as
-// many as may be unACKed in a smooth one. After a failed start all its places
-// wait, not only that of the worker that failed: the next one would most likely
-// fail for the same reason, and what is said to have been tried three times would
-// have been tried once.
+// many as may be unACKed in a smooth one.
 func (p *Pool) spawnNew() {
 	u := &p.st.Upgrade
-	if next := u.nextRound(); next > p.now {
-		p.spawnLater(next)
-		return
-	}
 	c := p.census(u.Generation)
 	missing, limit := p.st.Number-c.ready-c.starting, unlimited
 	if !u.Fleet {
@@ -108,18 +101,7 @@ func (p *Pool) spawnNew() {
 			limit = min(limit, room)
 		}
 	}
-	p.fillPlaces(&u.Vacancies, missing, limit, u.Generation)
-}
-
-// nextRound is when the new generation is tried again after a failed start; 0: none
-// has failed since the last ACK.
-func (u *Upgrade) nextRound() (at Time) {
-	if u.Failures.Count > 0 {
-		for _, v := range u.Vacancies {
-			at = max(at, v.NotBefore)
-		}
-	}
-	return at
+	p.fillPlaces(&u.Vacancies, u.Failures.Count > 0, missing, limit, u.Generation)
 }
 
 // room is how many workers a smooth upgrade may start beside all that exist.
