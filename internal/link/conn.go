@@ -37,6 +37,7 @@ type Conn struct {
 	mu       sync.Mutex
 	out      []chunk     // not yet written, in order
 	flushing bool        // a goroutine waits for the socket to take more
+	writing  bool        // it is in the kernel with the first of out
 	refused  error       // why the system does not take it for now
 	broken   error       // why nothing more can be written
 	watch    func(error) // hears of refused

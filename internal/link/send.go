@@ -119,37 +119,43 @@ func (c *Conn) write(mayWait bool) {
 }
 
 // writeSome writes as much of the first chunk as the socket takes at once. If it
-// may wait it does so until the socket takes something, without mu.
+// may wait it does so until the socket takes something, without mu; the link may
+// break off meanwhile.
 func (c *Conn) writeSome(mayWait bool) error {
-	ch := &c.out[0]
+	ch := c.out[0]
 	var n int
 	var werr error
 	var rights []byte
 	if len(ch.fds) > 0 {
 		rights = unix.UnixRights(ch.fds...)
 	}
-	data := ch.data
 	if mayWait {
+		c.writing = true
 		c.mu.Unlock()
 	}
 	err := c.raw.Write(func(fd uintptr) bool {
-		n, werr = c.sendmsg(int(fd), data, rights)
+		n, werr = c.sendmsg(int(fd), ch.data, rights)
 		return werr != unix.EAGAIN || !mayWait
 	})
 	if mayWait {
 		c.mu.Lock()
-		ch = &c.out[0]
+		c.writing = false
 	}
 	if err == nil {
 		err = werr
 	}
-	if err != nil {
+	switch {
+	case c.broken != nil:
+		closeFDs(ch.fds)
+		return nil
+	case err != nil:
 		return err
 	}
 	closeFDs(ch.fds)
-	ch.fds = nil
-	if ch.data = ch.data[n:]; len(ch.data) == 0 {
+	if n == len(ch.data) {
 		c.out = c.out[1:]
+	} else {
+		c.out[0] = chunk{data: ch.data[n:]}
 	}
 	return nil
 }
@@ -181,8 +187,10 @@ func (c *Conn) setRefused(err error) {
 // other end.
 func (c *Conn) breakOff(err error) {
 	c.broken, c.refused = err, nil
-	for _, ch := range c.out {
-		closeFDs(ch.fds)
+	for i, ch := range c.out {
+		if i > 0 || !c.writing { // the kernel may be taking those of the first
+			closeFDs(ch.fds)
+		}
 	}
 	c.out = nil
 	_ = c.raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })

@@ -137,3 +137,29 @@ func TestCloseEndsTheTriesForWhatIsRefused(t *testing.T) {
 		t.Errorf("%T came", m)
 	}
 }
+
+// What is on its way to the kernel is not lost from under the one who writes it.
+func TestALinkCanBreakWhileItIsWrittenTo(t *testing.T) {
+	ours, theirs := pair(t)
+	writing, broken := make(chan struct{}), make(chan struct{})
+	first := true
+	ours.sendmsg = func(fd int, data, rights []byte) (int, error) {
+		if first {
+			first = false
+			return 0, unix.ENOBUFS
+		}
+		close(writing)
+		<-broken
+		return sendmsg(fd, data, rights)
+	}
+	ours.Send(&Done{1})
+	<-writing
+	ours.Send(&Save{Data: make([]byte, MaxPayload)}) // more than there can be
+	close(broken)
+	if m := receive(t, theirs); m != nil {
+		t.Errorf("%T came after the end", m)
+	}
+	if m := receive(t, ours); m != nil || OtherGone(ours.Err()) {
+		t.Errorf("%T came, and %v is the end of our side", m, ours.Err())
+	}
+}
