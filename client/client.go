@@ -27,7 +27,8 @@
 //
 // client.go holds the Client, conn.go one connection and its readers and
 // writers, calls.go and config.go the simple calls, upgrade.go the two that take long,
-// peer*.go the look at the other end, errors.go all that can go wrong.
+// silence.go what to do when no answer comes, peer*.go the look at the other end,
+// errors.go all that can go wrong.
 package client
 
 import (
@@ -36,7 +37,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"einhyrningsins/internal/wire"
 )
@@ -72,26 +72,10 @@ type Client struct {
 	lastID atomic.Uint64
 	turn   chan struct{} // holds one token; who has it may replace conn
 
-	mu     sync.Mutex
-	conn   *conn
-	closed bool
-	silent silence
-}
-
-// silence is what to do when a request has no answer.
-type silence struct {
-	after time.Duration
-	tell  func(pid int)
-}
-
-// OnSilence has tell called when a request has had no answer of any kind for so
-// long, once for each request, in the goroutine that waits for it. It goes on
-// waiting. pid is the process that listens at the other end, the keeper, as the
-// kernel knows it (SO_PEERCRED, unix(7)); 0 when the system does not tell.
-func (c *Client) OnSilence(after time.Duration, tell func(pid int)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.silent = silence{after, tell}
+	mu      sync.Mutex
+	conn    *conn
+	closed  bool
+	silence silence
 }
 
 // Dial connects to the control socket at path. It refuses a server that runs
@@ -155,7 +139,7 @@ func (c *Client) call(ctx context.Context, req Request, each func(Reply), repeat
 	for try := 1; ; try++ {
 		reply, err := c.once(ctx, req, each)
 		var lost *lostError
-		if !errors.As(err, &lost) || try == attempts || (lost.sent && !repeatable) || errors.Is(err, errUnreadable) {
+		if !errors.As(err, &lost) || try == attempts || (lost.sent && !repeatable) {
 			return reply, err
 		}
 	}
@@ -167,9 +151,9 @@ func (c *Client) once(ctx context.Context, req Request, each func(Reply)) (Reply
 		return Reply{}, err
 	}
 	c.mu.Lock()
-	silent := c.silent
+	silence := c.silence
 	c.mu.Unlock()
-	return cn.exchange(ctx, c.lastID.Add(1), req, each, silent)
+	return cn.exchange(ctx, c.lastID.Add(1), req, each, silence)
 }
 
 // connection returns the standing connection, or makes one.

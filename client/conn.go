@@ -19,9 +19,11 @@ import (
 	"einhyrningsins/internal/wire"
 )
 
-// maxReply bounds one line from the server in bytes. The status of 10,000
-// workers, the most there can be, takes about 3 MB.
-const maxReply = 16 << 20
+// maxReply bounds one line from the server in bytes. A status takes about 3 MB for
+// 10,000 workers, the most there can be, and 30 MB if each has said of itself all
+// that it may; and up to 16 MB for the program's arguments, where every byte has
+// to be escaped.
+const maxReply = 64 << 20
 
 // fullWait is how long dial goes on trying while the server's backlog is full.
 const fullWait = 10 * time.Second
@@ -176,7 +178,7 @@ func (cn *conn) cause() error {
 }
 
 // exchange sends req under id and waits for its last answer.
-func (cn *conn) exchange(ctx context.Context, id uint64, req wire.Request, each func(wire.Reply), silent silence) (wire.Reply, error) {
+func (cn *conn) exchange(ctx context.Context, id uint64, req wire.Request, each func(wire.Reply), silence silence) (wire.Reply, error) {
 	cl := &call{more: make(chan struct{}, 1)}
 	cn.mu.Lock()
 	if cn.err != nil {
@@ -191,20 +193,11 @@ func (cn *conn) exchange(ctx context.Context, id uint64, req wire.Request, each 
 	if sent, err := cn.write(ctx, req); err != nil {
 		return wire.Reply{}, explain(req.Command, sent, cn.lastWords(ctx, err))
 	}
-	timer := time.NewTimer(silent.after)
-	defer timer.Stop()
-	if silent.tell == nil {
-		timer.Stop()
-	}
+	l := silence.listen(cn)
+	defer l.timer.Stop()
 	for {
-		select {
-		case <-cl.more:
-			timer.Stop()
-		case <-timer.C:
-			silent.tell(cn.peer.pid)
-			continue
-		case <-ctx.Done():
-			return wire.Reply{}, fmt.Errorf("cannot wait for %s: %w", req.Command, ctx.Err())
+		if err := l.wait(ctx, req.Command, cl); err != nil {
+			return wire.Reply{}, err
 		}
 		replies, err := cl.take()
 		for _, r := range replies {
@@ -253,9 +246,12 @@ func failure(r wire.Reply) error {
 // explain makes of a connection's end the error of one call.
 func explain(command string, sent bool, err error) error {
 	var refused *wire.Error
+	var unreadable unreadableError
 	switch {
 	case errors.As(err, &refused):
 		return refused
+	case errors.As(err, &unreadable):
+		return fmt.Errorf("cannot read the answer to %s: %w", command, unreadable)
 	case errors.Is(err, ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("cannot wait for %s: %w", command, err)
 	case errors.Is(err, errTooLong):
@@ -269,9 +265,6 @@ func (cn *conn) drop(id uint64) {
 	defer cn.mu.Unlock()
 	delete(cn.calls, id)
 }
-
-// errUnreadable is what another request would only meet again.
-var errUnreadable = errors.New("it is no answer that einhyrningsins gives")
 
 var errTooLong = fmt.Errorf("the request is longer than the %d bytes that a line may have", wire.MaxLine)
 
@@ -310,7 +303,7 @@ func (cn *conn) read() {
 	defer close(cn.done)
 	r := bufio.NewReaderSize(cn.nc, 32<<10)
 	for {
-		line, err := readLine(r)
+		line, err := readLine(r, maxReply)
 		if err != nil {
 			if err == io.EOF {
 				err = errors.New("it was closed at the other end")
@@ -334,12 +327,12 @@ func plainCause(err error) error {
 	return err
 }
 
-func readLine(r *bufio.Reader) ([]byte, error) {
+func readLine(r *bufio.Reader, most int) ([]byte, error) {
 	var line []byte
 	for {
 		part, err := r.ReadSlice('\n')
-		if len(line)+len(part) > maxReply {
-			return nil, fmt.Errorf("%w: it is longer than %d bytes", errUnreadable, maxReply)
+		if len(line)+len(part) > most {
+			return nil, unreadableError(fmt.Sprintf("it is longer than the %d bytes that a client takes", most))
 		}
 		line = append(line, part...)
 		if err == nil {
@@ -359,13 +352,13 @@ func (cn *conn) deliver(line []byte) error {
 	if errors.Is(err, wire.ErrNotReply) {
 		var text string
 		if json.Unmarshal(line, &text) != nil {
-			return fmt.Errorf("%w: neither an object nor a string; is this an einhyrningsins?", errUnreadable)
+			return notOurs("neither an object nor a string")
 		}
 		cn.remember(wire.Errorf(wire.Refused, "%s", text))
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUnreadable, err)
+		return notOurs(strings.TrimPrefix(err.Error(), "cannot read reply: "))
 	}
 	id, err := strconv.ParseUint(string(reply.RequestID), 10, 64)
 	if err != nil {

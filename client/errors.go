@@ -69,9 +69,6 @@ type lostError struct {
 }
 
 func (e *lostError) Error() string {
-	if errors.Is(e.cause, errUnreadable) {
-		return fmt.Sprintf("cannot read the answer to %s: %v", e.command, e.cause)
-	}
 	if !e.sent {
 		return fmt.Sprintf("cannot send %s: %v: %v", e.command, ErrLost, e.cause)
 	}
@@ -79,6 +76,17 @@ func (e *lostError) Error() string {
 }
 
 func (e *lostError) Unwrap() []error { return []error{ErrLost, e.cause} }
+
+// unreadableError says what is wrong with an answer, which is lost for that reason.
+// Another request would only meet the same again.
+type unreadableError string
+
+func (e unreadableError) Error() string        { return string(e) }
+func (e unreadableError) Is(target error) bool { return target == ErrLost }
+
+func notOurs(why string) error {
+	return unreadableError(why + "; is this an einhyrningsins?")
+}
 
 // cannotConnect wraps what went wrong on the way to path. Only the two errors
 // that a missing listener gives are ErrNoMaster (unix(7), connect(2)).
@@ -89,6 +97,9 @@ func cannotConnect(path string, err error) error {
 	}
 	if errno == syscall.ENOENT || errno == syscall.ECONNREFUSED {
 		return fmt.Errorf("cannot connect to %s: %w: %w", path, ErrNoMaster, errno)
+	}
+	if errno == syscall.EAGAIN { // see dialUnix
+		return fmt.Errorf("cannot connect to %s: nobody has accepted connections there for %v, and as many wait as can (%w)", path, fullWait, errno)
 	}
 	return fmt.Errorf("cannot connect to %s: %w", path, errno)
 }

@@ -23,7 +23,7 @@ import (
 )
 
 // maxEinhornReply bounds one line of an answer: the state of 10,000 workers is
-// a few megabytes.
+// a few megabytes, and a program's arguments may be as many.
 const maxEinhornReply = 64 << 20
 
 // einhornsh is one run under that name.
@@ -240,7 +240,10 @@ func (sh *einhornsh) once(ctx context.Context, r einhornRequest, each func(strin
 		}
 		return fmt.Errorf("cannot send %s: %w", r.command, err)
 	}
+	silent := time.AfterFunc(silentAfter, func() { sh.s.out.note(whoIsSilent(sh.s.path, client.ServerPID(nc))) })
+	defer silent.Stop()
 	for sh.in.Scan() {
+		silent.Stop()
 		reply, err := parseEinhornReply(sh.in.Bytes())
 		if err != nil {
 			return err
@@ -250,7 +253,10 @@ func (sh *einhornsh) once(ctx context.Context, r einhornRequest, each func(strin
 			return nil
 		}
 	}
-	if err = sh.in.Err(); err == nil {
+	switch err = sh.in.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("cannot read the answer to %s: it is longer than %d MiB", r.command, maxEinhornReply>>20)
+	case err == nil:
 		err = io.EOF
 	}
 	return fmt.Errorf("cannot tell how %s ended: the connection was lost before it was answered: %w", r.command, err)

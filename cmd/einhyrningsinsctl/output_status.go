@@ -40,7 +40,7 @@ func (o *output) summary(st *client.Status) [][2]string {
 		{"generation", o.generations(st)},
 	}
 	for _, g := range st.Generations {
-		lines = append(lines, [2]string{"", startedFrom(st, g, now)})
+		lines = append(lines, [2]string{"", startedFrom(g, now)})
 	}
 	lines = append(lines, [][2]string{
 		{"workers", o.counts(st)},
@@ -104,12 +104,8 @@ func oldKeeper(st *client.Status) bool {
 }
 
 // startedFrom says in one line what a generation's workers are started from.
-func startedFrom(st *client.Status, g client.Generation, now time.Time) string {
-	text := fmt.Sprintf("%d from %s", g.Generation, clean(g.Program))
-	if len(g.Arguments) > 0 && !slices.Equal(g.Arguments, st.Program) {
-		text += " as " + programLine(g.Arguments)
-	}
-	return text + fmt.Sprintf(" in %s, as found %s ago", clean(g.Directory), age(now.Sub(g.LookedAt)))
+func startedFrom(g client.Generation, now time.Time) string {
+	return fmt.Sprintf("%d from %s in %s, as found %s ago", g.Generation, clean(g.Program), clean(g.Directory), age(now.Sub(g.LookedAt)))
 }
 
 func (o *output) generations(st *client.Status) string {

@@ -48,7 +48,7 @@ func calmStatus() *client.Status {
 		Upgrade: wire.UpgradeStatus{State: wire.UpgradeIdle},
 		Workers: []wire.Worker{{PID: 5000, Generation: 1, State: wire.Ready, StartedAt: before(time.Hour), ReadyAt: beforeP(time.Hour - time.Second)}},
 		Generations: []wire.Generation{{
-			Generation: 1, Program: "/srv/web/releases/12/server", Arguments: []string{"server", "--name", "my web"},
+			Generation: 1, Program: "/srv/web/releases/12/server",
 			Directory: "/srv/web/releases/12", Variables: 24, LookedAt: before(75 * time.Hour),
 		}},
 	}
@@ -58,9 +58,8 @@ func troubledStatus() *client.Status {
 	st := calmStatus()
 	st.Version = "1.3.0\x07"
 	st.Program = []string{"bad\x1b[31m", "\u202eevil", "\xff"}
-	st.Generations[0].Arguments = st.Program
 	st.Generations = append(st.Generations, wire.Generation{
-		Generation: 13, Program: "/srv/web/releases/\n13/server", Arguments: []string{"server", "-x", "a b"},
+		Generation: 13, Program: "/srv/web/releases/\n13/server",
 		Directory: "/srv/web/releases/13\x1b", Variables: 25, LookedAt: before(4 * time.Second),
 	})
 	st.Generation, st.Number, st.AckMode, st.Stopping = 13, 4, "manual", true

@@ -75,7 +75,7 @@ func (s *session) connect(ctx context.Context) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.OnSilence(silentAfter, func(pid int) { s.out.note(whoIsSilent(s.path, pid)) })
+	c.OnSilence(silentAfter, s.out.tellSilence(s.path))
 	if s.client != nil {
 		s.client.Close()
 		s.out.note("the connection to the master was lost; connected again")

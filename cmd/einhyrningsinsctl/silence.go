@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"einhyrningsins/client"
 )
 
 // silentAfter is how long a person waits before being told for whom.
@@ -21,6 +23,7 @@ const masterName = "einhyrn-master"
 type process struct {
 	pid, parent int
 	name, state string
+	stopped     bool
 }
 
 // states are those of proc(5) in words.
@@ -29,13 +32,34 @@ var states = map[string]string{
 	"Z": "dead, and not reaped", "X": "dead", "I": "idle",
 }
 
+// tellSilence returns what tells a person about silences on the control socket at
+// path. Where other requests are answered it is no fault of the master's, but its
+// keeper may be stopped.
+func (o *output) tellSilence(path string) func(client.Silence) {
+	stopped := false
+	return func(q client.Silence) {
+		if !q.Answers {
+			o.note(whoIsSilent(path, q.PID))
+			return
+		}
+		keeper, _ := lookAt(q.PID)
+		was := stopped
+		if stopped = keeper.stopped; stopped && !was {
+			o.note(fmt.Sprintf("no progress for %v; still waiting: keeper %d is %s", silentAfter, q.PID, keeper.state))
+		}
+	}
+}
+
 // whoIsSilent says in one line whose answer is missing. pid is who listens; 0:
 // nobody knows.
 func whoIsSilent(path string, pid int) string {
 	text := fmt.Sprintf("no answer for %v on %s; still waiting", silentAfter, path)
 	p, ok := lookAt(pid)
-	if !ok {
+	switch {
+	case pid == 0:
 		return text
+	case !ok: // a system without /proc
+		return fmt.Sprintf("%s: process %d listens there", text, pid)
 	}
 	if master, ok := masterOf(pid); ok {
 		return fmt.Sprintf("%s: keeper %d is %s, its master %d is %s", text, pid, p.state, master.pid, master.state)
@@ -81,5 +105,5 @@ func lookAt(pid int) (process, bool) {
 		state = "in state " + fields[0]
 	}
 	parent, _ := strconv.Atoi(fields[1])
-	return process{pid: pid, parent: parent, name: text[open+1 : end], state: state}, true
+	return process{pid: pid, parent: parent, name: text[open+1 : end], state: state, stopped: strings.EqualFold(fields[0], "t")}, true
 }

@@ -141,7 +141,7 @@ func readyOptions() []Option {
 		{
 			Name: "manual", Short: "m", Group: groups[3],
 			Help:  "The same as --ack-mode manual",
-			value: func(d *draft) value { return flagValue(&d.manual) },
+			value: func(d *draft) value { return manualValue(&d.manual) },
 		},
 		{
 			Name: "ack-mode", Arg: "manual|notify|fd|exec:CMD|SECONDS", Default: "1", Group: groups[3], Example: "manual",

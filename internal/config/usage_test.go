@@ -167,6 +167,8 @@ func TestManualTakesNoValue(t *testing.T) {
 		"-vm notify p":      "cannot use -vm with a value: it means --ack-mode manual; write --ack-mode notify, or -- before",
 		"--manual exec:x p": "write --ack-mode exec:x, or -- before",
 		"-n 2 -m 1.5 p":     "write --ack-mode 1.5, or -- before",
+		"-m=notify p":       `cannot use -m, --manual "notify": takes no value, since it means --ack-mode manual; write --ack-mode notify`,
+		"--manual=0.5 p":    "write --ack-mode 0.5",
 	} {
 		if _, err := parseArgs(strings.Fields(line)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", line, err, want)

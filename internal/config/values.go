@@ -45,6 +45,20 @@ func flagValue(p *bool) value {
 	}}
 }
 
+// manualValue is a flag that people give a way to ACK, as to einhorn's -m.
+func manualValue(p *bool) value {
+	v := flagValue(p)
+	set := v.set
+	v.set = func(s string) error {
+		err := set(s)
+		if err != nil && ownAckModeValue(new(draft)).set(s) == nil {
+			return usagef("takes no value, since it means --ack-mode manual; write --ack-mode %s", show(s))
+		}
+		return err
+	}
+	return v
+}
+
 func numberValue(p *int, low, high int) value {
 	return value{set: func(s string) error {
 		n, err := strconv.ParseUint(s, 10, 31)

@@ -87,7 +87,7 @@ func Of(generation int, saw *link.Saw, fds []int, count int) (*Launch, error) {
 	}
 	return &Launch{
 		Launch: link.Launch{
-			Generation: generation, Program: p.resolved, Directory: p.directory, Variables: len(saw.Env), At: time.Now(),
+			Generation: generation, Program: p.resolved, Directory: p.directory, Variables: len(saw.Env), At: time.Now(), Windows: saw.Windows,
 		},
 		Environ: wordsOf(saw.Env),
 		Place:   p,

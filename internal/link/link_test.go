@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // samples has one of every message, with all that it can hold.
 func samples() []Message {
 	exit := &Exited{Serial: 4, PID: 3, Code: 1, Signal: 11, Core: true, At: 5}
-	launch := Launch{1, "p", "d", 2, time.Unix(3, 4).UTC()}
+	launch := Launch{1, "p", "d", 2, time.Unix(3, 4).UTC(), true}
 	bytes := [][]byte{[]byte("a\xff")}
 	return []Message{
 		&Hello{
@@ -40,7 +40,7 @@ func samples() []Message {
 		&Reload{}, &Quiesce{}, &Quiesced{"f"}, &ReloadFailed{"r"}, &Client{[]byte(`{}`)}, &Luggage{[]byte(`{}`)}, &Handed{},
 		&Look{1}, &Looked{launch}, &LookFailed{1, "r"}, &Blind{"r"},
 		&LookAt{Program: bytes, Dir: bytes[0], Env: []EnvSource{{bytes[0], true, true}}, Drop: bytes, ReexecAs: bytes, Einhorn: true},
-		&Saw{bytes, bytes, bytes[0], bytes[0], bytes[0], true},
+		&Saw{bytes, bytes, bytes[0], bytes[0], bytes[0], true, true},
 	}
 }
 

@@ -56,6 +56,7 @@ type Saw struct {
 	Resolved  []byte   `json:"resolved"`  // the same, absolute and without symbolic links
 	Directory []byte   `json:"directory"` // likewise
 	Script    bool     `json:"script"`    // an interpreter runs it, and wants its path
+	Windows   bool     `json:"windows"`   // its first line, as a script, ends with a carriage return
 }
 
 // Blind is its answer when it could not look.

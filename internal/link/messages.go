@@ -61,6 +61,7 @@ type Launch struct {
 	Directory  string    `json:"directory"`
 	Variables  int       `json:"variables"` // how many the environment has
 	At         time.Time `json:"at"`        // wall clock
+	Windows    bool      `json:"windows"`   // as in Saw
 }
 
 // Socket is one socket of the keeper.

@@ -3,6 +3,7 @@
 package look
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -142,14 +143,17 @@ func warn(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "einhyrningsins: "+format+"\n", args...)
 }
 
-// beginsAsScript tells whether a file's first bytes are #!.
-func beginsAsScript(path string) bool {
+// readScript tells whether a file's first bytes are #!, and whether that line ends
+// with a carriage return, which the kernel takes for a part of its last word. It
+// reads as much of it as the kernel does, execve(2).
+func readScript(path string) (script, windows bool) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return false
+		return false, false
 	}
 	defer f.Close()
-	var head [2]byte
-	_, err = io.ReadFull(f, head[:])
-	return err == nil && string(head[:]) == "#!"
+	head, err := io.ReadAll(io.LimitReader(f, 256))
+	line, _, whole := bytes.Cut(head, []byte("\n"))
+	script = err == nil && bytes.HasPrefix(line, []byte("#!"))
+	return script, script && whole && bytes.HasSuffix(line, []byte("\r"))
 }

@@ -140,6 +140,30 @@ func TestLooksWithoutAWrapper(t *testing.T) {
 	checkFDs(t, fds, dir, dir+"/bin/prog")
 }
 
+// A script of Windows is known by its first line, as much as the kernel reads of it.
+func TestReadScript(t *testing.T) {
+	for text, want := range map[string][2]bool{
+		"":                      {},
+		"#":                     {},
+		"\x7fELF\r\n":           {},
+		"#!":                    {true, false},
+		"#!/bin/sh\n":           {true, false},
+		"#!/bin/sh\nexit 0\r\n": {true, false},
+		"#!/bin/sh\r\n":         {true, true},
+		"#!/usr/bin/env sh\r\n": {true, true},
+		"#!/bin/sh\r":           {true, false}, // no line of Windows
+		"#!/" + strings.Repeat("x", 300) + "\r\n": {true, false},
+	} {
+		path := filepath.Join(t.TempDir(), "script")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if script, windows := readScript(path); [2]bool{script, windows} != want {
+			t.Errorf("%q: got %v, %v", text, script, windows)
+		}
+	}
+}
+
 // Paths and names of variables need not be text.
 func TestPathsAndNamesAreBytes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "\xff")

@@ -19,4 +19,4 @@ func openHere() (int, error) { return openPlace(".") }
 // placeOf has no way to ask for the path of what is open here.
 func placeOf(_ int, otherwise string) string { return otherwise }
 
-func isScript(_ int, path string) bool { return beginsAsScript(path) }
+func isScript(_ int, path string) (script, windows bool) { return readScript(path) }

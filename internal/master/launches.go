@@ -65,8 +65,7 @@ func (l *loop) generations() []wire.Generation {
 	list := []wire.Generation{}
 	for _, o := range l.launches {
 		list = append(list, wire.Generation{
-			Generation: o.Generation, Program: o.Program, Arguments: l.cfg.Program,
-			Directory: o.Directory, Variables: o.Variables, LookedAt: o.At.UTC(),
+			Generation: o.Generation, Program: o.Program, Directory: o.Directory, Variables: o.Variables, LookedAt: o.At.UTC(),
 		})
 	}
 	return list

@@ -93,5 +93,5 @@ func TestTheNextMasterAsksAgain(t *testing.T) {
 	}
 	c = k.client()
 	c.say(`{"command":"status","id":1}`)
-	c.heard(`"generations":[{"generation":1,"program":"/srv/1/p","arguments":["p"],"directory":"/srv/1","variables":0,`)
+	c.heard(`"generations":[{"generation":1,"program":"/srv/1/p","directory":"/srv/1","variables":0,`)
 }

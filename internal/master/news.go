@@ -88,8 +88,27 @@ func (l *loop) exited(m *link.Exited) {
 	if l.byPID[m.PID] == m.Serial {
 		delete(l.byPID, m.PID)
 	}
-	l.step(append(l.forgetWorker(m.Serial), exited(m))...)
+	e := exited(m)
+	if w, ok := l.pool.Worker(m.Serial); ok && w.Phase == pool.Starting && m.Code > 0 {
+		e.How += l.carriageReturn(w.Generation)
+	}
+	l.step(append(l.forgetWorker(m.Serial), e)...)
 }
+
+// carriageReturn is a remark for a generation whose program is a script with lines
+// of Windows, which the interpreter (env, most often) was started for all the same:
+// the carriage return is part of its last argument.
+func (l *loop) carriageReturn(generation int) string {
+	for _, o := range l.launches {
+		if o.Generation == generation && o.Windows {
+			return fmt.Sprintf(" (the first line of %s %s)", o.Program, windowsEnd)
+		}
+	}
+	return ""
+}
+
+// windowsEnd is what a first line does, and what can be done.
+const windowsEnd = "ends with a carriage return, as lines of Windows do; dos2unix, or sed -i 's/\\r$//', mends it"
 
 // forgetWorker forgets what only a worker that lives has, and returns what it had
 // said that was not heard yet.
@@ -130,7 +149,7 @@ func (l *loop) spawnFailed(m *link.SpawnFailed) pool.SpawnFailed {
 		if dir := l.bars(m.Path); errno == syscall.EACCES && dir != "" {
 			how += fmt.Sprintf(" (user %d may not pass %s)", l.cfg.Limits.RunAs.UID, dir)
 		} else if script := interpreter(m.Path); strings.HasSuffix(script, "\r") {
-			how += fmt.Sprintf(" (its first line ends with a carriage return, as lines of Windows do, so it is a script for %q; dos2unix, or sed -i 's/\\r$//', mends it)", script)
+			how += fmt.Sprintf(" (it is a script for %q: its first line %s)", script, windowsEnd)
 		} else if script != "" {
 			how += fmt.Sprintf(" (it is a script for %s; is that there and executable?)", script)
 		} else if errno == syscall.ENOEXEC {

@@ -192,7 +192,6 @@ type Status struct {
 type Generation struct {
 	Generation int       `json:"generation"`
 	Program    string    `json:"program"`   // path of its file, symbolic links followed
-	Arguments  []string  `json:"arguments"` // with the program's name as given
 	Directory  string    `json:"directory"` // symbolic links followed
 	Variables  int       `json:"variables"` // how many the environment has
 	LookedAt   time.Time `json:"looked_at"`
