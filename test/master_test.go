@@ -20,6 +20,7 @@ const masterName = "einhyrn-master"
 const (
 	linkFD    = 3
 	kindBegin = 3
+	kindLead  = 10
 	kindLive  = 32
 	kindGreet = 39
 )
@@ -36,18 +37,13 @@ func masterMain() int {
 		_, _ = link.Write(append(append(frame, kind, 0), payload...))
 	}
 	say(kindGreet, `{"oldest":2,"version":2,"software":"bad"}`)
-	for kind := byte(0); kind != kindBegin; {
-		var head [6]byte
-		if _, err := io.ReadFull(in, head[:]); err != nil {
-			fmt.Fprintln(os.Stderr, "the bad master hears no more:", err)
-			return 1
-		}
-		kind = head[4]
-		if _, err := in.Discard(int(binary.BigEndian.Uint32(head[:]))); err != nil {
-			return 1
-		}
+	if !hears(in, kindBegin) {
+		return 1
 	}
 	say(kindLive, "{}")
+	if !hears(in, kindLead) { // from here on it is the master
+		return 1
+	}
 	bad := os.Getenv("EINHYRN_TEST_MASTER")
 	if kind, payload, ok := strings.Cut(bad, " "); ok {
 		number, _ := strconv.Atoi(kind)
@@ -58,4 +54,21 @@ func masterMain() int {
 	}
 	_, _ = io.Copy(io.Discard, in)
 	return 0
+}
+
+// hears reads messages up to one of a kind.
+func hears(in *bufio.Reader, kind byte) bool {
+	for {
+		var head [6]byte
+		if _, err := io.ReadFull(in, head[:]); err != nil {
+			fmt.Fprintln(os.Stderr, "the bad master hears no more:", err)
+			return false
+		}
+		if _, err := in.Discard(int(binary.BigEndian.Uint32(head[:]))); err != nil {
+			return false
+		}
+		if head[4] == kind {
+			return true
+		}
+	}
 }
