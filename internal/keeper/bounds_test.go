@@ -39,7 +39,7 @@ func TestWhatNoMasterMayAskForEndsIt(t *testing.T) {
 		"CONT in place of KILL":                 &link.Signal{Number: 1, Serial: 1, Signal: 18, Group: true, Level: link.LevelKill},
 		"TERM to the worker alone":              &link.Signal{Number: 1, Serial: 1, Signal: 15, Level: link.LevelTerm},
 		"to forget a stop it has not heard of":  &link.Forget{Signal: 15, Count: 1},
-		"to forget less than nothing":           &link.Forget{Signal: 1, Count: -1 << 60},
+		"to forget less than nothing":           &link.Forget{Signal: 1, Count: math.MinInt},
 		"to forget it with the state":           &link.Save{Data: []byte(`{}`), Signals: map[int]int{15: 1}},
 		"a state that no hello can hold":        &link.Save{Data: text(maxKept + 1)},
 		"a worker's state that is too large":    &link.Save{Serial: 1, Data: text(maxKeptWorker + 1)},
