@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -79,7 +80,7 @@ func (e *environment) apply(at *link.LookAt) error {
 	if len(at.Dir) > 0 {
 		dir := string(at.Dir)
 		if err := os.Chdir(dir); err != nil {
-			return fmt.Errorf("cannot go to the directory of --chdir: %w", err)
+			return fmt.Errorf("cannot go to the directory of --chdir: %w%s", err, leads(dir))
 		}
 		if here := workingDir(); here != "" {
 			dir = here
@@ -141,6 +142,30 @@ func readFile(path string, limit int64) ([]byte, error) {
 // warn tells of something that is passed over, on standard error.
 func warn(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "einhyrningsins: "+format+"\n", args...)
+}
+
+// release says, behind an error about a program, which one of a deploy's releases
+// it was looked for in: where a relative path begins, or what a link on an absolute
+// one leads to.
+func release(program string) string {
+	dir := workingDir()
+	switch {
+	case filepath.IsAbs(program):
+		return leads(program)
+	case dir == "" || !strings.Contains(program, "/"): // it was looked for in PATH
+		return ""
+	}
+	return ", from " + dir
+}
+
+// leads says where the last symbolic link on a path leads.
+func leads(path string) string {
+	for ; path != "" && path != "." && path != "/"; path = filepath.Dir(path) {
+		if to, err := os.Readlink(path); err == nil {
+			return fmt.Sprintf(" (%s leads to %s)", path, to)
+		}
+	}
+	return ""
 }
 
 // readScript tells whether a file's first bytes are #!, and whether that line ends

@@ -94,7 +94,7 @@ func see(program, env []string) (saw *link.Saw, fds []int, err error) {
 	}
 	path, err := config.FindProgram(program[0], config.PathOf(env))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w%s", err, release(program[0]))
 	}
 	defer func() {
 		if err != nil {

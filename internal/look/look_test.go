@@ -234,10 +234,18 @@ func TestBlind(t *testing.T) {
 		t.Fatal(err)
 	}
 	prog := bytesOf([]string{"bin/prog"})
+	dangling, wrong := filepath.Join(t.TempDir(), "current"), filepath.Join(t.TempDir(), "current")
+	for from, to := range map[string]string{dangling: "rel/7", wrong: "one"} {
+		if err := os.Symlink(to, from); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for want, at := range map[string]*link.LookAt{
 		"cannot go to the directory of --chdir: chdir /nowhere/x: no such file":                  {Program: prog, Dir: []byte("/nowhere/x")},
 		"cannot execute program bin/prog: no such file":                                          {Program: prog},
-		"cannot execute program ./plain: permission denied":                                      {Program: bytesOf([]string{"./plain"}), Dir: []byte(dir)},
+		"(its mode is 0644), from " + dir:                                                        {Program: bytesOf([]string{"./plain"}), Dir: []byte(dir)},
+		"no such file or directory (" + dangling + " leads to rel/7)":                            {Program: prog, Dir: []byte(dangling)},
+		"no such file or directory (" + wrong + " leads to one)":                                 {Program: bytesOf([]string{wrong + "/bin/none"})},
 		"cannot find program no-such-prog in PATH (/bin:/usr/bin)":                               {Program: bytesOf([]string{"no-such-prog"})},
 		"the command of --reexec-as cannot be run: cannot find program no-such-wrapper":          {Program: prog, ReexecAs: bytesOf([]string{"no-such-wrapper"})},
 		"the command of --reexec-as cannot be run: execute " + dir + "/empty: exec format error": {Program: prog, ReexecAs: bytesOf([]string{dir + "/empty"})},
