@@ -356,6 +356,29 @@ class WEBrickTest < Case
     other.close
   end
 
+  # WEBrick had seen a connection, and the stop took the last token before it did.
+  def test_a_stop_between_a_connection_and_its_token
+    listener = TCPServer.new("127.0.0.1", 0)
+    web = server
+    stop = @stop
+    accepting = nil
+    web.config[:StartCallback] = -> { accepting = Thread.current }
+    web.tokens.define_singleton_method(:pop) do
+      if Thread.current == accepting
+        stop.ask
+        Thread.pass until web.status == :Shutdown
+      end
+      super()
+    end
+    serving = run_thread { Worker.serve_webrick(web, [listener.dup], stop: stop, acknowledge: false) }
+    client = TCPSocket.new("127.0.0.1", listener.addr[1])
+    assert serving.join(20), "it waits for a token for ever"
+  ensure
+    client&.close
+    listener.close
+    Array.new(web.tokens.num_waiting) { web.tokens.push(nil) } # or no test comes after it
+  end
+
   # If this fails WEBrick was mended, and what is said of it has to change.
   def test_what_webrick_does_by_itself
     listener = TCPServer.new("127.0.0.1", 0)

@@ -386,6 +386,7 @@ module Worker
         listeners.each(&:close) # which wakes the thread that waits for them
         clients.times { server.tokens.pop }
         server.shutdown
+        clients.times { server.tokens.push(nil) } # it may wait for one, with a connection that it saw before
       end
       server.start
     end
