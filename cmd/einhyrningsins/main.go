@@ -17,7 +17,6 @@ import (
 	"einhyrningsins/internal/keeper"
 	"einhyrningsins/internal/look"
 	"einhyrningsins/internal/memory"
-	"einhyrningsins/internal/step"
 )
 
 // Exit statuses, as the manual has them.
@@ -28,9 +27,6 @@ const (
 )
 
 func main() {
-	if os.Args[0] == step.Name {
-		os.Exit(step.Main(os.Args))
-	}
 	takeArgs()
 	if os.Args[0] == keeper.MasterName {
 		os.Exit(runMaster())

@@ -91,7 +91,7 @@ func (c Contract) ReadyNumber() int {
 
 // Base returns the environment that the workers of a generation share: environ
 // (as from os.Environ) without the reserved names, and with the contract's
-// variables but EINHORN_CHILD_INDEX. Those for a pid are empty, see [SetPID].
+// variables but EINHORN_CHILD_INDEX. Those for a pid are empty, see [WantsPID].
 func (c Contract) Base(environ []string, generation int) []string {
 	env := make([]string, 0, len(environ)+2*len(c.Sockets)+10)
 	for _, kv := range environ {
@@ -147,17 +147,6 @@ func (c Contract) WithIndex(base []string, index int) []string {
 	return append(base[:len(base):len(base)], ChildIndex+"="+strconv.Itoa(index))
 }
 
-// WantsPID tells whether workers find their own pid, which is known only in a
-// process that becomes one.
-func (c Contract) WantsPID() bool {
-	return c.Dialects.Systemd && len(c.Sockets) > 0 || c.WatchdogUsec > 0
-}
-
-// SetPID puts the pid in where [Contract.Base] left room for it.
-func SetPID(env []string, pid int) {
-	for i, kv := range env {
-		if kv == ListenPID+"=" || kv == WatchdogPID+"=" {
-			env[i] += strconv.Itoa(pid)
-		}
-	}
-}
+// WantsPID tells whether the worker's own pid belongs behind this variable, where
+// [Contract.Base] has left it out. It is known only in the process that becomes one.
+func WantsPID(kv string) bool { return kv == ListenPID+"=" || kv == WatchdogPID+"=" }

@@ -88,11 +88,11 @@ func TestWithIndexSharesNothing(t *testing.T) {
 	}
 }
 
-func TestSetPID(t *testing.T) {
-	env := []string{"A=LISTEN_PID=", "LISTEN_PID=", "LISTEN_PID2="}
-	SetPID(env, 12)
-	if diff := cmp.Diff([]string{"A=LISTEN_PID=", "LISTEN_PID=12", "LISTEN_PID2="}, env); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+func TestWantsPID(t *testing.T) {
+	for kv, want := range map[string]bool{"A=LISTEN_PID=": false, "LISTEN_PID=": true, "LISTEN_PID2=": false, "WATCHDOG_PID=": true, "LISTEN_PID=1": false} {
+		if WantsPID(kv) != want {
+			t.Errorf("%s: %v", kv, !want)
+		}
 	}
 }
 

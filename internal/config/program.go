@@ -3,6 +3,8 @@
 package config
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -44,6 +46,7 @@ func FindProgram(name, pathEnv string) (string, error) {
 		return name, nil
 	}
 	denied := "" // the first file that is there, but may not be run, and why
+	hidden := "" // the first directory that may not be looked into
 	for _, dir := range strings.Split(pathEnv, ":") {
 		if dir == "" {
 			dir = "."
@@ -53,17 +56,31 @@ func FindProgram(name, pathEnv string) (string, error) {
 		if errno == 0 {
 			return path, nil
 		}
-		if errno == unix.EACCES && denied == "" {
-			denied = show(path) + ": " + why
+		switch {
+		case errno != unix.EACCES:
+		case isHidden(path):
+			hidden = cmp.Or(hidden, dir)
+		default:
+			denied = cmp.Or(denied, show(path)+": "+why)
 		}
 	}
 	if denied != "" {
 		return "", usageWrap(unix.EACCES, "cannot execute program %s", denied)
 	}
+	more := ""
 	if _, err := os.Stat(name); err == nil {
-		return "", usageWrap(unix.ENOENT, "cannot find program %s in PATH (%s); for the file here write ./%s", show(name), show(pathEnv), name)
+		more = "; for the file here write ./" + name
 	}
-	return "", usageWrap(unix.ENOENT, "cannot find program %s in PATH (%s)", show(name), show(pathEnv))
+	if hidden != "" {
+		more += "; we may not look into " + show(hidden)
+	}
+	return "", usageWrap(unix.ENOENT, "cannot find program %s in PATH (%s)%s", show(name), show(pathEnv), more)
+}
+
+// isHidden tells whether it cannot be known what is at a path.
+func isHidden(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, unix.EACCES)
 }
 
 // executable returns 0, or what execve(2) would fail with, and the reason in

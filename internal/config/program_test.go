@@ -6,9 +6,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func write(t *testing.T, path string, mode os.FileMode) {
@@ -39,6 +42,9 @@ var lookups = []struct {
 	{"a/dir/x", "", "a/dir/x", 0},
 	{"here", "a:b", "cannot find program here in PATH (a:b); for the file here write ./here", syscall.ENOENT},
 	{"gone", "a:b", "cannot find program gone in PATH (a:b)", syscall.ENOENT},
+	{"gone", "a:hidden:b", "cannot find program gone in PATH (a:hidden:b); we may not look into hidden", syscall.ENOENT},
+	{"both", "hidden:b", "b/both", 0},
+	{"plain", "hidden:a", "cannot execute program a/plain: permission denied", syscall.EACCES},
 	{"plain", "b:a", "cannot execute program a/plain: permission denied (its mode is 0644)", syscall.EACCES},
 	{"dir", "a", "cannot execute program a/dir: it is a directory", syscall.EACCES},
 	{"fifo", "a", "cannot execute program a/fifo: it is not a regular file", syscall.EACCES},
@@ -67,6 +73,17 @@ func TestFindProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("nowhere", "a/dangling"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir("hidden", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 { // who may look everywhere, setfsuid(2)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		_, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, 65534, 0, 0)
+		defer func() { _, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, 0, 0, 0) }()
+	} else if err := os.Chmod("hidden", 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range lookups {

@@ -15,6 +15,7 @@ import (
 
 	"einhyrningsins/internal/channel"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/step"
 )
 
 // startSystem is an operating system that starts what it is told to.
@@ -25,14 +26,14 @@ type startSystem struct {
 	theirs *os.File // a duplicate of the last file that the process got
 }
 
-func (s *startSystem) start(p process) (int, error) {
+func (s *startSystem) start(p process) (int, *step.Report, error) {
 	s.files = p.files
 	if s.err != nil {
-		return 0, s.err
+		return 0, nil, s.err
 	}
 	fd, err := unix.Dup(int(p.files[len(p.files)-1]))
 	s.theirs = os.NewFile(uintptr(fd), "theirs")
-	return 42, err
+	return 42, nil, err
 }
 
 func isOpen(fd int) bool {

@@ -22,6 +22,7 @@ import (
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/step"
 )
 
 // fakeSystem is an operating system in which only the test makes things happen.
@@ -34,8 +35,10 @@ type fakeSystem struct {
 	killed func()   // what follows from a kill; nil: nothing
 }
 
-func (f *fakeSystem) now() time.Duration         { return f.clock }
-func (f *fakeSystem) start(process) (int, error) { return 0, errors.New("the test answers") }
+func (f *fakeSystem) now() time.Duration { return f.clock }
+func (f *fakeSystem) start(process) (int, *step.Report, error) {
+	return 0, nil, errors.New("the test answers")
+}
 
 func (f *fakeSystem) open(string) (*os.File, error) { return os.Open(os.DevNull) }
 

@@ -158,7 +158,7 @@ func (k *keeper) lookSettles() {
 	if l.Failed() {
 		k.killLook()
 	}
-	found, reason, over := l.Over(len(k.worker.files))
+	found, reason, over := l.Over()
 	switch {
 	case !over:
 		return

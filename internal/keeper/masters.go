@@ -122,14 +122,11 @@ func (k *keeper) masterProcess(binary, theirs *os.File) process {
 		files:   []uintptr{k.devNull.Fd(), 1, 2, theirs.Fd()},
 		blocked: handled,
 	}
-	switch {
-	case binary != nil:
-		p.path, p.held = k.binary, binary
-		return stepsTo(p)
-	case p.path == "":
-		p.path, _ = os.Executable()
+	if binary == nil {
+		return p
 	}
-	return p
+	p.path, p.held = k.binary, binary
+	return stepsTo(p)
 }
 
 // masterArgs are the command line of a master, for ps.

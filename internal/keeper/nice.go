@@ -50,14 +50,19 @@ func (k *keeper) niceSelf(ctx context.Context) {
 func (k *keeper) runRenice(ctx context.Context, script string) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	pid, err := k.sys.start(k.renicer(script))
+	pid, report, err := k.sys.start(stepsTo(k.renicer(script)))
 	if err != nil {
 		return fmt.Errorf("cannot run %s: %w", shell, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, reniceTimeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = k.sys.kill(pid, syscall.SIGKILL, true) })()
-	if status := platform.Reap(pid); status != 0 {
+	err = report.Wait()
+	status := platform.Reap(pid)
+	switch {
+	case err != nil:
+		return fmt.Errorf("cannot run %s: %w", shell, execError(err))
+	case status != 0:
 		return fmt.Errorf("%s: %s", k.cfg.Nice.Renice, platform.HowEnded(status))
 	}
 	return nil

@@ -112,7 +112,7 @@ func TestBinaryIsAFIFO(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := (realSystem{}).start(process{held: f, argv: []string{"p"}}); err == nil {
+	if _, _, err := (realSystem{}).start(process{held: f, argv: []string{"p"}}); err == nil {
 		t.Error("a FIFO was executed")
 	}
 }

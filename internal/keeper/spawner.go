@@ -91,22 +91,17 @@ func (s spawner) serve(sys system, jobs <-chan job) {
 	}
 }
 
-// start runs a process, with the channels and by way of a step if the job says
-// so.
+// start runs a process, with the channels that the job says.
 func start(sys system, a *answer) {
 	p := a.job.process
 	ours, theirs, files, env, err := channel.Make(a.job.channels, p.files, p.env)
 	p.files, p.env = files, env
-	switch {
-	case err != nil:
-		a.err = err
-	case p.step == nil:
-		a.pid, a.err = sys.start(p)
-	default:
-		a.pid, a.report, a.err = startStep(sys, p)
+	if err == nil {
+		a.pid, a.report, err = sys.start(p)
 	}
 	channel.CloseAll(theirs)
-	if a.channels = ours; a.err != nil {
+	a.err, a.channels = err, ours
+	if err != nil {
 		ours.Close()
 		a.channels = nil
 	}

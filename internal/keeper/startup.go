@@ -144,12 +144,7 @@ func (k *keeper) leftBehind(err error) {
 
 // prepare makes all that a first master needs, or leaves nothing behind.
 func (k *keeper) prepare(ctx context.Context, world World) (err error) {
-	if k.cfg.KillChildren && !platform.HasDeathSignal {
-		return errors.New("cannot use --kill-children-on-exit: this system tells no process that its parent died; leave the option out")
-	}
-	if !k.cfg.Limits.None() && !step.Supported {
-		return errors.New("cannot set user, group or limits of workers on this system; leave --user, --group, --umask, --rlimit, --no-new-privs and --oom-score-adj out")
-	}
+	step.LearnFileLimit()
 	if k.cfg.AckBy == config.ByNotify && !notify.HasSocket {
 		return errors.New("cannot use --ack-mode notify: this system does not tell who sent a datagram; try --ack-mode fd")
 	}
@@ -197,7 +192,6 @@ func (k *keeper) describe(world World) error {
 		Dialects: k.cfg.Dialects, SockPath: k.cfg.SocketPath, MasterPID: os.Getpid(), SockFD: k.cfg.SockFD,
 		ReadyFD: k.cfg.AckBy == config.ByFD, WatchdogUsec: k.cfg.Watchdog.Microseconds(),
 	}
-	k.contract.Dialects.Systemd = k.cfg.Dialects.Systemd && step.Supported
 	k.worker = process{files: []uintptr{k.devNull.Fd(), 1, 2}}
 	if k.cfg.KillChildren {
 		k.worker.orphan = syscall.SIGUSR2 // einhorn's, whatever the graceful signal is
@@ -236,7 +230,7 @@ func (k *keeper) describe(world World) error {
 	if err := launch.Check(saw, world.First.FDs, world.At.Program); err != nil {
 		return err
 	}
-	first, err := launch.Of(1, saw, world.First.FDs, len(k.worker.files))
+	first, err := launch.Of(1, saw, world.First.FDs)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/link"
-	"einhyrningsins/internal/platform"
 	"einhyrningsins/internal/step"
 )
 
@@ -36,34 +35,13 @@ type stepped struct {
 
 // stepsTo makes a process one that takes a step before its program.
 func stepsTo(p process) process {
-	if step.Supported {
-		p.step = &step.Orders{Keeper: os.Getpid()}
-	}
+	p.step = &step.Orders{Keeper: os.Getpid()}
 	return p
 }
 
 // stepOrders are for workers.
 func (k *keeper) stepOrders() *step.Orders {
-	if !step.Supported {
-		return nil
-	}
 	return &step.Orders{Keeper: os.Getpid(), Orphan: k.worker.orphan, Limits: k.cfg.Limits}
-}
-
-// startStep starts what becomes a program.
-func startStep(sys system, p process) (pid int, report *step.Report, err error) {
-	target := step.Target{Place: p.place, File: p.held, Path: p.path}
-	to, err := step.Take(*p.step, target, p.argv, p.env, p.files)
-	if err != nil {
-		return 0, nil, err
-	}
-	pid, err = sys.start(process{path: platform.OwnProgram, argv: to.Argv, env: to.Env, files: to.Files})
-	to.Started()
-	if err != nil {
-		to.Report.Close()
-		return 0, nil, err
-	}
-	return pid, to.Report, nil
 }
 
 // stepBegun waits for what becomes of a process. Its end is not looked at before,

@@ -1,27 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-//go:build linux
-
 package keeper
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"einhyrningsins/internal/config"
-	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/step"
 )
 
 // testStep is a process that exists and has not reached its program.
 type testStep struct {
-	k   *testKeeper
-	pid int
-	to  *step.Process
+	k      *testKeeper
+	pid    int
+	report *os.File // its end
 }
 
 func (k *testKeeper) beginStep() testStep {
@@ -33,24 +29,30 @@ func (k *testKeeper) beginStep() testStep {
 func (k *testKeeper) stepOfNextJob() testStep {
 	k.t.Helper()
 	j, pid := k.begin()
-	to, err := step.Take(step.Orders{}, step.Target{Place: &launch.Place{}}, nil, nil, nil)
+	report, theirs, err := step.NewReport("be so", "be fast")
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	k.answered(answer{job: j, pid: pid, report: to.Report})
+	k.answered(answer{job: j, pid: pid, report: report})
 	k.reap()
-	w := testStep{k, pid, to}
+	w := testStep{k, pid, theirs}
 	k.took = append(k.took, w)
 	return w
 }
 
+// What a step says that reaches its program, and one that cannot execute it.
+const (
+	executed = "\x00\x00"
+	noRight  = executed + "\x00\x0d" // EACCES
+)
+
 // says lets the process say something on its pipe and close it.
 func (w testStep) says(text string) {
 	w.k.t.Helper()
-	if _, err := unix.Write(int(w.to.Files[len(w.to.Files)-1]), []byte(text)); err != nil {
+	if _, err := w.report.WriteString(text); err != nil {
 		w.k.t.Fatal(err)
 	}
-	w.to.Started()
+	w.report.Close()
 	select {
 	case s := <-w.k.steps:
 		w.k.stepEnded(s)
@@ -66,7 +68,7 @@ func TestSpawnedIsToldWhenTheProgramRuns(t *testing.T) {
 	k.live()
 	w := k.beginStep()
 	wantTold(t, k)
-	w.says("x")
+	w.says(executed)
 	wantTold(t, k, `Spawned {"serial":1,"pid":102,"at":1000000000}`)
 	wantDid(t, k)
 }
@@ -81,7 +83,7 @@ func TestAnEndIsHeldBackUntilTheStepIsKnown(t *testing.T) {
 	k.reap()
 	wantTold(t, k, `Exited {"serial":1,"pid":102,"code":4,"signal":0,"core":false,"at":1000000000}`)
 	wantDid(t, k, "kill group 102 15", "reap 102")
-	w.says("x")
+	w.says(executed)
 	wantTold(t, k,
 		`Spawned {"serial":2,"pid":103,"at":1000000000}`,
 		`Exited {"serial":2,"pid":103,"code":3,"signal":0,"core":false,"at":1000000000}`)
@@ -90,10 +92,10 @@ func TestAnEndIsHeldBackUntilTheStepIsKnown(t *testing.T) {
 
 func TestAFailedStepIsAFailedSpawn(t *testing.T) {
 	for said, want := range map[string]string{
-		"x13 ":       `SpawnFailed {"serial":1,"errno":13,"path":"/p","doing":"","shortage":false,"at":1000000000}`,
-		"1 be so":    `SpawnFailed {"serial":1,"errno":1,"path":"/p","doing":"be so","shortage":false,"at":1000000000}`,
-		"11 be fast": `SpawnFailed {"serial":1,"errno":11,"path":"/p","doing":"be fast","shortage":true,"at":1000000000}`,
-		"":           `SpawnFailed {"serial":1,"errno":11,"path":"/p","doing":"come as far as the program","shortage":true,"at":1000000000}`,
+		noRight:    `SpawnFailed {"serial":1,"errno":13,"path":"/p","doing":"","shortage":false,"at":1000000000}`,
+		"\x01\x01": `SpawnFailed {"serial":1,"errno":1,"path":"/p","doing":"be so","shortage":false,"at":1000000000}`,
+		"\x02\x0b": `SpawnFailed {"serial":1,"errno":11,"path":"/p","doing":"be fast","shortage":true,"at":1000000000}`,
+		"":         `SpawnFailed {"serial":1,"errno":11,"path":"/p","doing":"come as far as the program","shortage":true,"at":1000000000}`,
 	} {
 		k := newTestKeeper(t)
 		k.live()
@@ -132,7 +134,7 @@ func TestAWorkerThatComesThroughAfterTheStopIsKilled(t *testing.T) {
 	w := k.beginStep()
 	k.stopSpawning()
 	wantDid(t, k, "kill group 102 9")
-	w.says("x")
+	w.says(executed)
 	wantDid(t, k, "kill group 102 9")
 }
 
@@ -215,7 +217,7 @@ func TestNobodyWaitsBehindWhatHangs(t *testing.T) {
 	k.sys.did = nil
 	heir.says("")
 	look.says("")
-	probe.says("x2 ")
+	probe.says(executed + "\x00\x02")
 	if k.table.bySerial[serial].probed == nil {
 		t.Error("nothing came of the probe")
 	}

@@ -18,8 +18,9 @@ import (
 // rarely show.
 type system interface {
 	now() time.Duration // CLOCK_MONOTONIC
-	// start runs a process; it may block, and is called on one locked thread.
-	start(p process) (pid int, err error)
+	// start runs a process, and is called on one locked thread. One with a report has
+	// not reached its program yet; without, that was executed.
+	start(p process) (pid int, report *step.Report, err error)
 	// kill sends sig to a process, or to its whole group.
 	kill(pid int, sig syscall.Signal, group bool) error
 	// ended finds a child that has ended and leaves it unreaped; 0: none.
@@ -42,7 +43,7 @@ type process struct {
 	files   []uintptr // fd 0 and up
 	blocked []syscall.Signal
 	orphan  syscall.Signal // what it gets when we die; 0: nothing
-	step    *step.Orders   // what it does before; nil: it is our own binary, or there are no steps
+	step    *step.Orders   // what it does before; nil: it is our own binary
 }
 
 // realSystem is the real one.
@@ -50,19 +51,15 @@ type realSystem struct{}
 
 func (realSystem) now() time.Duration { return link.Now() }
 
-func (realSystem) start(p process) (int, error) {
+func (realSystem) start(p process) (pid int, report *step.Report, err error) {
 	restore := platform.SetSignalMask(p.blocked)
 	defer restore()
-	attr := &syscall.SysProcAttr{Setpgid: true}
-	platform.SetDeathSignal(attr, p.orphan)
-	all := &syscall.ProcAttr{Env: p.env, Files: p.files, Sys: attr}
-	switch {
-	case p.place != nil:
-		p.path = p.place.Enter(all)
-	case p.held != nil:
-		p.path = platform.HeldPath(p.held, p.path)
+	if p.step != nil {
+		return step.Start(*p.step, step.Target{Place: p.place, File: p.held, Path: p.path}, p.argv, p.env, p.files)
 	}
-	return syscall.ForkExec(p.path, p.argv, all)
+	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: p.orphan}
+	pid, err = syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{Env: p.env, Files: p.files, Sys: attr})
+	return pid, nil, err
 }
 
 func (realSystem) open(path string) (*os.File, error) { return platform.OpenBinary(path) }

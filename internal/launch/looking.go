@@ -201,8 +201,8 @@ func (l *Looking) duty() string {
 }
 
 // Over tells whether the look is over, and what it has come to: a launch for
-// workers with count descriptors, or the reason why there is none.
-func (l *Looking) Over(count int) (launch *Launch, reason string, over bool) {
+// workers, or the reason why there is none.
+func (l *Looking) Over() (launch *Launch, reason string, over bool) {
 	if !l.ended || l.reason == "" && l.status == "" && l.conn != nil {
 		return nil, "", false
 	}
@@ -217,7 +217,7 @@ func (l *Looking) Over(count int) (launch *Launch, reason string, over bool) {
 	case l.saw == nil:
 		l.fail("%s ended without an answer%s", l.who(), l.duty())
 	default:
-		launch, err := Of(l.Generation, l.saw, l.fds, count)
+		launch, err := Of(l.Generation, l.saw, l.fds)
 		l.fds = nil
 		if err == nil {
 			return launch, "", true

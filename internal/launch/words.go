@@ -38,7 +38,7 @@ type Words struct {
 // at most, under this text.
 func Hear(log *slog.Logger, text string, most int) (*Words, error) {
 	var fds [2]int
-	if err := pipe(&fds); err != nil {
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("cannot make a pipe: %w", err)
 	}
 	// Only our end: the other is a process's stderr, which expects to wait.

@@ -128,17 +128,6 @@ func AdoptIgnored(to chan os.Signal) {
 	}
 }
 
-// DefaultSignals sets every signal to its default, whatever the Go runtime had
-// it do: what comes from now on does to this process what it would do to a
-// program that knows nothing of signals.
-func DefaultSignals() {
-	for sig := syscall.Signal(1); sig <= 64; sig++ {
-		if sig != syscall.SIGKILL && sig != syscall.SIGSTOP {
-			resetDisposition(sig)
-		}
-	}
-}
-
 // resetDisposition sets a signal to its default. The Go runtime leaves 32 to
 // 34 to the C library's threads and does not handle them.
 func resetDisposition(sig syscall.Signal) {

@@ -1,62 +1,45 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package step is the last step to a process that is not our own binary: what only
-// the process itself can do that becomes one, between fork(2) and execve(2). A
-// worker learns its own pid there, for LISTEN_PID, and it puts on what would be ours
-// otherwise: user and groups, resource limits, umask and the like.
+// Package step starts every process that is not our own binary: fork(2), and then
+// what only the process itself can do that is to become the program. There it
+// learns its own pid, for LISTEN_PID, puts on user, groups and limits, and finds
+// the program.
 //
 // Whoever executes something from a disk may wait there, for as long as a dead file
-// server takes. While Go executes a program it holds a processor, and the garbage
-// collector waits for it: the keeper itself would stand still. So nothing is executed
-// by the keeper but the binary that it runs.
+// server takes. While os/exec starts a program it holds a processor until that was
+// executed, and the garbage collector waits for it: the keeper itself would stand
+// still. So this fork waits for nothing. It returns at once, and what became of the
+// child comes over a pipe: a worker counts as started when its program was executed.
 //
-// Go can do nothing between fork(2) and execve(2) but what it has prepared, so the
-// step is this program, started anew from the binary that runs (the keeper's own,
-// whatever the disk holds). step.go is the keeper's side: what is to be started instead of the
-// program, and the socket on which it tells the orders and hears what became of it.
-// main_linux.go is what that process does, limits_linux.go one part of it.
-//
-// The keeper does not wait for a step: it takes as long as a Go program takes to
-// begin, and another may begin meanwhile. A worker counts as started when the
-// program was executed.
+// Between fork(2) and execve(2) a child of a Go program can do nothing but make
+// system calls. So all is prepared before: plan.go makes the list of calls from
+// what the process is to become, child.go makes the calls. large.go names what
+// execve(2) found too large, limit.go knows how many files a program may have open.
 package step
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/launch"
 )
 
-// Name is argv[0] of a process that takes the step. The descriptor follows where it
-// hears its orders, and for ps what it is to become.
+// Name is what ps shows of a process until it has executed its program. Its
+// command line is the keeper's until then.
 const Name = "einhyrn-step"
 
-// Orders are what the process is told. It finds the descriptors that are not for
-// the program behind those that are: the program's file, the directory, and the
-// socket. A program that is named by its path has no file, and no directory.
-//
-// Arguments and environment follow, all with a zero byte behind them. So none of them can be too
-// large for the step that is not for the program, and Go's runtime begins without
-// the variables that are meant for another.
+// Orders are what the process does to itself.
 type Orders struct {
-	Keeper int            `json:"keeper"`           // whose child it is
-	Orphan syscall.Signal `json:"orphan,omitempty"` // what the worker gets when the keeper dies; 0: nothing
-	Limits config.Limits  `json:"limits"`
-	Held   *launch.Held   `json:"held,omitempty"`
-	Path   []byte         `json:"path,omitempty"` // instead of Held
-	Files  int            `json:"files"`          // descriptors for the program
-	Argv   int            `json:"argv"`           // how many arguments follow
-	Env    int            `json:"env"`            // and then variables
+	Keeper int            // whose child it is
+	Orphan syscall.Signal // what it gets when the keeper dies; 0: nothing
+	Limits config.Limits
 }
 
 // Target is what a process becomes: a program at a place, or one that is held open,
@@ -67,72 +50,58 @@ type Target struct {
 	Path  string
 }
 
-// tell puts the target into the orders, and returns the descriptors that it needs.
-func (t Target) tell(o *Orders) (files []uintptr) {
-	switch {
-	case t.Place != nil:
-		held, dir, file := t.Place.Held()
-		o.Held = &held
-		return []uintptr{file, dir}
-	case t.File != nil:
-		o.Path = []byte("/proc/self/fd/" + strconv.Itoa(o.Files))
-		return []uintptr{t.File.Fd()}
-	}
-	o.Path = []byte(t.Path)
-	return nil
-}
-
-const end = "\x00"
-
-// ours is the environment of the step itself: a runtime that cannot have a thread is
-// to say so in one line, and one processor is enough.
-var ours = []string{"GOTRACEBACK=none", "GOMAXPROCS=1"}
-
-// Process is what is started in place of a program.
-type Process struct {
-	Argv   []string
-	Env    []string
-	Files  []uintptr
-	Report *Report
-	theirs *os.File
-}
-
-// Take says what to start so that it becomes the target, with these arguments,
-// environment and descriptors. The caller starts [platform.OwnProgram] and calls
-// Started, or Report.Close if that fails.
-func Take(o Orders, target Target, argv, env []string, files []uintptr) (*Process, error) {
-	p := &Process{Env: ours}
-	o.Files = len(files)
-	p.Files = append(slices.Clone(files), target.tell(&o)...)
-	o.Argv, o.Env = len(argv), len(env)
-	orders, err := json.Marshal(o)
+// Start forks a process that becomes the target with these arguments, environment
+// and descriptors, in a process group of its own. It does not wait for that: the
+// caller calls Wait or Close of the report. The parent, of whose end Orphan speaks,
+// is the calling thread, prctl(2), so that is to be locked and to live on.
+func Start(o Orders, t Target, argv, env []string, files []uintptr) (pid int, r *Report, err error) {
+	r, theirs, err := NewReport()
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	orders = append(orders, end...)
-	for _, word := range slices.Concat(argv, env) {
-		if strings.Contains(word, end) {
-			return nil, syscall.EINVAL // as syscall.ForkExec has it
-		}
-		orders = append(append(orders, word...), end...)
+	defer theirs.Close()
+	p, err := newPlan(o, t, argv, env, files, theirs.Fd())
+	if err == nil {
+		r.doing = p.doing
+		r.tooLarge = func() string { return tooLarge(argv, env, o.Limits.Rlimits) }
+		pid, err = p.fork()
 	}
-	if p.Report, p.theirs, err = newReport(); err != nil {
-		return nil, err
+	if err != nil {
+		r.Close()
+		return 0, nil, err
 	}
-	p.Report.orders = orders
-	p.Argv = append([]string{Name, strconv.Itoa(len(p.Files))}, argv[:min(1, len(argv))]...)
-	p.Files = append(p.Files, p.theirs.Fd())
-	return p, nil
+	return pid, r, nil
 }
 
-// Started closes what belongs to the process.
-func (p *Process) Started() { p.theirs.Close() }
-
-// Report is the keeper's end of the socket. The other end is closed by a
-// successful execve(2), or by the end of the process.
+// Report is the keeper's end of the pipe. The other end is closed by a successful
+// execve(2), or by the end of the process.
+//
+// What comes are messages of two bytes: what could not be done, and the errno. The
+// first of all zeroes announces execve(2).
 type Report struct {
-	ours   *os.File
-	orders []byte // that the process has not heard
+	ours     *os.File
+	doing    []string // by the first byte; 0 is to execute the program
+	tooLarge func() string
+}
+
+// executing goes before the attempt, which ends the report if it succeeds.
+var executing [2]byte
+
+// NewReport makes a report, and the end for the process, of which the messages 1 and
+// up say that it could not do that. Only our end is for the poller: a goroutine that
+// waits takes no thread.
+func NewReport(doing ...string) (r *Report, theirs *os.File, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, err
+	}
+	theirs = os.NewFile(uintptr(fds[1]), "report")
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		unix.Close(fds[0])
+		theirs.Close()
+		return nil, nil, err
+	}
+	return &Report{ours: os.NewFile(uintptr(fds[0]), "report"), doing: append([]string{""}, doing...)}, theirs, nil
 }
 
 // Failure is why there is no worker.
@@ -148,11 +117,6 @@ func (f *Failure) Error() string {
 // Unwrap returns the errno.
 func (f *Failure) Unwrap() error { return f.Errno }
 
-const (
-	executing  = 'x' // goes before the attempt, which ends the report if it succeeds
-	mostReport = 512
-)
-
 // How long a step may take: what hangs, as execve(2) does on a dead file server,
 // or was stopped by somebody of the workers' user, would hold up an upgrade and
 // the stop for ever. The second counts from the end of the first, for we may have
@@ -162,83 +126,48 @@ const (
 	lastLooks = time.Second
 )
 
-// Wait tells the orders, and returns when the program was executed, or a [Failure]. A
-// process that has ended before it came to that had too little of something, or was
-// killed by somebody: to try again later is right. One that hangs is the caller's to
-// kill.
+// Wait returns when the program was executed, or a [Failure]. A process that has
+// ended before it came to that was killed by somebody: to try again later is right.
+// One that hangs is the caller's to kill.
 func (r *Report) Wait() error { return r.wait(patience, lastLooks) }
 
 func (r *Report) wait(limits ...time.Duration) error {
-	var text []byte
+	defer r.Close()
+	var said []byte
 	err := os.ErrDeadlineExceeded
 	for i := 0; i < len(limits) && errors.Is(err, os.ErrDeadlineExceeded); i++ {
-		_ = r.ours.SetDeadline(time.Now().Add(limits[i]))
-		if err = r.tell(); err != nil {
-			continue
-		}
+		_ = r.ours.SetReadDeadline(time.Now().Add(limits[i]))
 		var more []byte
-		more, err = io.ReadAll(io.LimitReader(r.ours, int64(mostReport-len(text))))
-		text = append(text, more...)
-		if errors.Is(err, syscall.ECONNRESET) { // it ended before it had heard all
-			err = nil
-		}
+		more, err = io.ReadAll(io.LimitReader(r.ours, int64(2*len(executing)+1-len(said))))
+		said = append(said, more...)
 	}
-	r.Close()
-	rest, tried := strings.CutPrefix(string(text), string(executing))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &Failure{Doing: fmt.Sprintf("come as far as the program within %v", limits[0]), Errno: syscall.ETIMEDOUT}
+		return &Failure{fmt.Sprintf("come as far as the program within %v", limits[0]), syscall.ETIMEDOUT}
 	case err != nil:
-		return &Failure{Doing: "hear what became of it", Errno: errnoOf(err)}
-	case rest == "" && tried:
+		return &Failure{"hear what became of it", syscall.EIO}
+	case len(said) == 0:
+		return &Failure{"come as far as the program", syscall.EAGAIN}
+	case string(said) == string(executing[:]):
 		return nil
-	case rest == "":
-		return &Failure{Doing: "come as far as the program", Errno: syscall.EAGAIN}
 	}
-	number, doing, _ := strings.Cut(rest, " ")
-	n, err := strconv.Atoi(number)
-	if err != nil || n <= 0 {
-		n = int(syscall.EPROTO)
-	}
-	return &Failure{Doing: doing, Errno: syscall.Errno(n)}
+	return r.failure(said)
 }
 
-// tell writes what is left of the orders, and their end. Who does not want to hear
-// them may still have something to say.
-func (r *Report) tell() error {
-	if len(r.orders) == 0 {
-		return nil
+// failure reads the last message.
+func (r *Report) failure(said []byte) error {
+	if len(said) == 2*len(executing) && [2]byte(said) == executing {
+		said = said[len(executing):]
 	}
-	n, err := r.ours.Write(r.orders)
-	r.orders = r.orders[n:]
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
+	if len(said) != len(executing) || int(said[0]) >= len(r.doing) || said[1] == 0 {
+		return &Failure{"hear what became of it", syscall.EPROTO}
 	}
-	r.orders = nil
-	return endOrders(r.ours)
+	f := &Failure{r.doing[said[0]], syscall.Errno(said[1])}
+	if f.Doing == "" && f.Errno == syscall.E2BIG && r.tooLarge != nil {
+		f.Doing = "pass " + r.tooLarge()
+	}
+	return f
 }
 
 // Close ends a report for which nobody waits.
 func (r *Report) Close() { r.ours.Close() }
-
-// text is what Wait reads.
-func (f *Failure) text() []byte {
-	text := fmt.Appendf(nil, "%d %s", int(f.Errno), f.Doing)
-	return text[:min(len(text), mostReport-1)]
-}
-
-// fail is a Failure; nil when there is no error.
-func fail(err error, doing string, args ...any) *Failure {
-	if err == nil {
-		return nil
-	}
-	return &Failure{Doing: fmt.Sprintf(doing, args...), Errno: errnoOf(err)}
-}
-
-func errnoOf(err error) syscall.Errno {
-	var errno syscall.Errno
-	if !errors.As(err, &errno) || errno == 0 {
-		return syscall.EIO
-	}
-	return errno
-}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sort"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -25,9 +27,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Args[0] == Name {
-		os.Exit(Main(os.Args))
-	}
 	platform.CloseInherited(3)
 	os.Exit(m.Run())
 }
@@ -46,7 +45,7 @@ func placeOf(t *testing.T, dir, path string) *launch.Launch {
 	text, _ := os.ReadFile(filepath.Join(dir, path))
 	l, err := launch.Of(1, &link.Saw{
 		Directory: []byte(dir), Path: []byte(path), Resolved: []byte(filepath.Join(dir, path)), Script: bytes.HasPrefix(text, []byte("#!")),
-	}, fds, 4)
+	}, fds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +66,12 @@ var testEnv = "PATH=" + os.Getenv("PATH")
 
 func take(t *testing.T, o Orders, place *launch.Place, env []string, argv ...string) taken {
 	t.Helper()
+	return takeWith(t, nil, o, place, env, argv...)
+}
+
+// takeWith gives the process more descriptors than the four that each gets.
+func takeWith(t *testing.T, more []uintptr, o Orders, place *launch.Place, env []string, argv ...string) taken {
+	t.Helper()
 	if o.Keeper == 0 {
 		o.Keeper = os.Getpid()
 	}
@@ -81,18 +86,11 @@ func take(t *testing.T, o Orders, place *launch.Place, env []string, argv ...str
 	}
 	defer out.Close()
 	env = append([]string{testEnv}, env...)
-	p, err := Take(o, Target{Place: place}, argv, env, []uintptr{null.Fd(), out.Fd(), out.Fd(), null.Fd()})
+	pid, report, err := Start(o, Target{Place: place}, argv, env, append([]uintptr{null.Fd(), out.Fd(), out.Fd(), null.Fd()}, more...))
 	if err != nil {
-		t.Fatal(err)
-	}
-	own := append(p.Env[:len(p.Env):len(p.Env)], "GORACE=atexit_sleep_ms=0")
-	pid, err := syscall.ForkExec(platform.OwnProgram, p.Argv, &syscall.ProcAttr{Env: own, Files: p.Files})
-	p.Started()
-	if err != nil {
-		p.Report.Close()
 		return taken{err: err}
 	}
-	got := taken{pid: pid, err: p.Report.Wait()}
+	got := taken{pid: pid, err: report.Wait()}
 	if _, err := syscall.Wait4(pid, &got.status, 0, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +165,7 @@ func TestTheStepTakesNoRoom(t *testing.T) {
 	dir := inDir(t, "#!/bin/sh\n")
 	place := placeOf(t, dir, "p").Place
 	argv := []string{"p"}
-	for room := int(mostTogether()); room > mostOfOne; room -= sizeOf(argv[1]) {
+	for room := int(mostTogether(nil)); room > mostOfOne; room -= sizeOf(argv[1]) {
 		argv = append(argv, strings.Repeat("y", mostOfOne/2))
 	}
 	argv = append(argv, "")
@@ -204,7 +202,7 @@ func TestWhatIsTooLargeIsNamed(t *testing.T) {
 	}{
 		{[]string{"A=1", "GODEBUG=" + large}, []string{"p"}, "cannot pass the variable GODEBUG of 131080 bytes (one may have 131071): argument list too long"},
 		{nil, []string{"p", "a", large}, "cannot pass the argument 2 of 131072 bytes (one may have 131071): argument list too long"},
-		{nil, append([]string{"p"}, slices.Repeat([]string{large[1:]}, int(mostTogether())/mostOfOne+1)...), "bytes of arguments and environment ("},
+		{nil, append([]string{"p"}, slices.Repeat([]string{large[1:]}, int(mostTogether(nil))/mostOfOne+1)...), "bytes of arguments and environment ("},
 	} {
 		got := take(t, Orders{}, place, try.env, try.argv...)
 		if got.err == nil || !errors.Is(got.err, syscall.E2BIG) || !strings.Contains(got.err.Error(), try.want) {
@@ -279,55 +277,40 @@ func TestWhatFailsIsTold(t *testing.T) {
 
 // TestAStepThatComesToNothing counts as a shortage.
 func TestAStepThatComesToNothing(t *testing.T) {
-	p, err := Take(Orders{}, Target{Place: placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Place}, []string{"p"}, nil, []uintptr{0, 1, 2})
+	report, theirs, err := NewReport()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Started() // as if it had been killed
+	theirs.Close() // as if it had been killed
 	var f *Failure
-	if err := p.Report.Wait(); !errors.As(err, &f) || f.Errno != syscall.EAGAIN || !platform.IsShortage(f.Errno) {
+	if err := report.Wait(); !errors.As(err, &f) || f.Errno != syscall.EAGAIN || !platform.IsShortage(f.Errno) {
 		t.Errorf("%v", err)
 	}
 }
 
-// TestOrdersThatBreakOff begin nothing, wherever they do.
-func TestOrdersThatBreakOff(t *testing.T) {
+func TestAZeroByteIsNoArgument(t *testing.T) {
 	place := placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Place
-	for _, left := range []int{0, 1, 2, 8, 100} {
-		p, err := Take(Orders{Keeper: os.Getpid()}, Target{Place: place}, []string{"p"}, []string{"A=1", "B=2"}, []uintptr{0, 1, 2})
-		if err != nil {
-			t.Fatal(err)
+	for _, argv := range [][]string{{"p", "a\x00b"}, {"p"}} {
+		env := []string{"A=" + strings.Repeat("\x00", 2-len(argv))}
+		if got := take(t, Orders{}, place, env, argv...); !errors.Is(got.err, syscall.EINVAL) {
+			t.Errorf("%q, %q: %v", argv, env, got.err)
 		}
-		p.Report.orders = p.Report.orders[:max(1, len(p.Report.orders)-left)]
-		own := append(slices.Clone(p.Env), "GORACE=atexit_sleep_ms=0")
-		pid, err := syscall.ForkExec(platform.OwnProgram, p.Argv, &syscall.ProcAttr{Env: own, Files: p.Files})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.Started()
-		err = p.Report.Wait()
-		if _, werr := syscall.Wait4(pid, nil, 0, nil); werr != nil || errors.Is(err, syscall.EAGAIN) != (left > 0) {
-			t.Errorf("without the last %d bytes: %v, %v", left, err, werr)
-		}
-	}
-	if _, err := Take(Orders{}, Target{Place: place}, []string{"p", "a\x00b"}, nil, nil); !errors.Is(err, syscall.EINVAL) {
-		t.Errorf("a zero byte in an argument: %v", err)
 	}
 }
 
 // TestAStepThatHangs has one that was stopped, or whose execve(2) does not come
-// back: its end of the socket stays open.
+// back: its end of the pipe stays open.
 func TestAStepThatHangs(t *testing.T) {
-	for _, said := range []string{"", string(executing)} {
-		p, err := Take(Orders{}, Target{Place: &launch.Place{}}, nil, nil, nil)
+	for _, said := range []string{"", string(executing[:])} {
+		report, theirs, err := NewReport()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.theirs.WriteString(said); err != nil {
+		if _, err := theirs.WriteString(said); err != nil {
 			t.Fatal(err)
 		}
-		err = p.Report.wait(time.Millisecond, time.Millisecond)
-		p.Started()
+		err = report.wait(time.Millisecond, time.Millisecond)
+		theirs.Close()
 		if f := (*Failure)(nil); !errors.As(err, &f) || f.Errno != syscall.ETIMEDOUT || f.Doing == "" {
 			t.Errorf("after %q: %v", said, err)
 		}
@@ -337,49 +320,141 @@ func TestAStepThatHangs(t *testing.T) {
 // TestAStepThatWasOnlyStopped has one whose time was up while everybody was
 // stopped: it has a moment to come to its end.
 func TestAStepThatWasOnlyStopped(t *testing.T) {
-	p, err := Take(Orders{}, Target{Place: &launch.Place{}}, nil, nil, nil)
+	report, theirs, err := NewReport()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.theirs.WriteString(string(executing)); err != nil {
+	if _, err := theirs.Write(executing[:]); err != nil {
 		t.Fatal(err)
 	}
-	p.Started()
-	if err := p.Report.wait(-time.Second, time.Minute); err != nil {
+	theirs.Close()
+	if err := report.wait(-time.Second, time.Minute); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestNobodyElseTakesTheStep(t *testing.T) {
-	pid, err := syscall.ForkExec(platform.OwnProgram, []string{Name, "{}", "x"}, &syscall.ProcAttr{Env: []string{"GORACE=atexit_sleep_ms=0"}})
+// TestAChildThatHangsHoldsNothing of the keeper's but what it needs: it may outlive
+// the keeper.
+func TestAChildThatHangsHoldsNothing(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil || status.ExitStatus() != 1 {
-		t.Errorf("it ended with %v, %v", status, err)
+	defer held.Close()
+	report, theirs, err := NewReport()
+	if err != nil {
+		t.Fatal(err)
 	}
+	p, err := newPlan(Orders{Keeper: os.Getpid()}, Target{Path: "/bin/true"}, []string{"p"}, nil, []uintptr{held.Fd(), held.Fd()}, theirs.Fd())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := unix.BytePtrFromString(fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.add(&p.rights, "", unix.SYS_OPENAT, workingDirectory, uintptr(unsafe.Pointer(path)), unix.O_RDONLY) // which waits for a writer
+	pid, err := p.fork()
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	await(t, "the child waits", func() bool {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		where, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid))
+		return string(status) == Name+"\n" && (strings.Contains(string(where), "fifo") || strings.Contains(string(where), "wait_for_partner"))
+	})
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if got := strings.Join(names, " "); err != nil || got != "0 1 2" {
+		t.Errorf("it has the descriptors %s (%v), want its two and the report", got, err)
+	}
+	f, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if err := report.Wait(); err != nil {
+		t.Error(err)
+	}
+	if _, err := syscall.Wait4(pid, nil, 0, nil); err != nil {
+		t.Error(err)
+	}
+	runtime.KeepAlive(path)
+}
+
+// await waits for a state.
+func await(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(20 * time.Second); !f(); {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("not so within 20 s: %s", what)
+		}
+	}
+}
+
+// TestTheLimitOfFiles of programs is the one that we were started with, not the one
+// that Go's runtime makes of it, unless somebody changes ours.
+func TestTheLimitOfFiles(t *testing.T) {
+	known := LearnFileLimit()
+	place := placeOf(t, inDir(t, "#!/bin/sh\nulimit -Sn\nulimit -Hn\n"), "p").Place
+	want := fmt.Sprintf("%s\n%s\n", limitText(known.programs.Cur), limitText(known.programs.Max))
+	if got := take(t, Orders{}, place, nil, "p"); got.err != nil || got.output != want {
+		t.Errorf("%v, and %q; want %q", got.err, got.output, want)
+	}
+	var now unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &now); err != nil || now != known.ours {
+		t.Fatalf("ours is %v (%v), want %v", now, err, known.ours)
+	}
+	changed := unix.Rlimit{Cur: now.Cur - 7, Max: now.Max}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &changed); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Setrlimit(unix.RLIMIT_NOFILE, &now) }()
+	want = fmt.Sprintf("%s\n%s\n", limitText(changed.Cur), limitText(changed.Max))
+	if got := take(t, Orders{}, place, nil, "p"); got.err != nil || got.output != want {
+		t.Errorf("once changed: %v, and %q; want %q", got.err, got.output, want)
+	}
+}
+
+func limitText(n uint64) string {
+	if n == unix.RLIM_INFINITY {
+		return "unlimited"
+	}
+	return strconv.FormatUint(n, 10)
 }
 
 // FuzzReport holds that whatever comes back is an answer.
 func FuzzReport(f *testing.F) {
-	for _, s := range []string{"", "x", "x13 ", "1 set the limit core=0", "x-1 a", "99999999999999999999 b", "xx", " "} {
+	for _, s := range []string{"", "\x00", "\x00\x00", "\x00\x00\x00\x0d", "\x01\x01", "\x00\x00\x01\x01", "\xff\x01", "\x01\x00", "\x00\x00\x00\x00", "\x00\x00\x00\x0d\x00"} {
 		f.Add([]byte(s))
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		report, theirs, err := newReport()
+	f.Fuzz(func(t *testing.T, said []byte) {
+		report, theirs, err := NewReport("be so")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(text) > 4096 {
-			text = text[:4096]
+		if len(said) > 4096 {
+			said = said[:4096]
 		}
-		_, werr := theirs.Write(text)
+		_, werr := theirs.Write(said)
 		theirs.Close()
 		err = report.Wait()
 		var failure *Failure
-		if ok := string(text) == "x"; werr != nil || ok != (err == nil) || !ok && (!errors.As(err, &failure) || failure.Errno <= 0) {
-			t.Errorf("%q is %v (%v)", text, err, werr)
+		if ok := string(said) == string(executing[:]); werr != nil || ok != (err == nil) || !ok && (!errors.As(err, &failure) || failure.Errno <= 0) {
+			t.Errorf("%q is %v (%v)", said, err, werr)
 		}
 	})
 }

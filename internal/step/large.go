@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"einhyrningsins/internal/config"
 )
 
 // What execve(2) takes, its section "Limits on size of arguments and environment".
@@ -19,7 +21,7 @@ const (
 )
 
 // tooLarge names what is too large of a program's arguments and environment.
-func tooLarge(words, env []string) string {
+func tooLarge(words, env []string, limits []config.Rlimit) string {
 	mostOfOne := mostPages*os.Getpagesize() - 1
 	size := 0
 	for i, word := range words {
@@ -35,16 +37,21 @@ func tooLarge(words, env []string) string {
 		}
 		size += sizeOf(kv)
 	}
-	return fmt.Sprintf("%d bytes of arguments and environment (%d is the most, a quarter of the stack limit)", size, mostTogether())
+	return fmt.Sprintf("%d bytes of arguments and environment (%d is the most, a quarter of the stack limit)", size, mostTogether(limits))
 }
 
 // sizeOf is what a word takes: itself, the zero byte behind it, and a pointer.
 func sizeOf(word string) int { return len(word) + 1 + int(unsafe.Sizeof(uintptr(0))) }
 
-func mostTogether() uint64 {
+func mostTogether(limits []config.Rlimit) uint64 {
 	var stack unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_STACK, &stack); err != nil {
 		return leastOfAll
+	}
+	for _, l := range limits {
+		if l.Name == "stack" {
+			stack.Cur = l.Soft
+		}
 	}
 	return max(leastOfAll, min(mostOfAll, stack.Cur/4))
 }

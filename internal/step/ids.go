@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-//go:build linux && !386 && !arm
+//go:build !386 && !arm
 
 package step
 
