@@ -18,7 +18,7 @@ type child struct {
 	told  told
 	queue bool // in table.news
 
-	probing  bool         // the operator's probe of it runs
+	probe    *task        // the operator's of it that runs; nil: none
 	probed   *link.Probed // what came of the last one, until it is told
 	channels channel.List // what it can speak to us by, kept for the masters to come
 }
@@ -135,18 +135,11 @@ func (k *keeper) reap() {
 		if pid == 0 {
 			return
 		}
-		switch c := k.table.byPID[pid]; {
+		switch c, t := k.table.byPID[pid], k.taskOf(pid); {
 		case c != nil:
 			k.reapWorker(c)
-		case pid == k.master.pid:
-			k.masterEnded(k.sys.reap(pid))
-		case k.looks.now.Running() && pid == k.looks.now.PID:
-			k.lookEnded()
-		case k.reniceEnded(pid):
-		case k.heir != nil && pid == k.heir.pid:
-			k.heirEnded(k.sys.reap(pid))
-		case k.former[pid] != 0:
-			k.reapFormer(pid)
+		case t != nil:
+			k.taskEnded(t)
 		case k.spawner.busy(), k.table.steps[pid] != nil:
 			// It may be the child of the spawn that has not answered yet, or of one
 			// of which we don't know how far it got. Spawned must come first. It stays where it is until the answer,
@@ -165,23 +158,9 @@ func (k *keeper) reapKnown() {
 			k.reapWorker(c)
 		}
 	}
-	if l := k.looks.now; l.Running() && k.sys.hasEnded(l.PID) {
-		k.lookEnded()
-	}
-	for pid := range k.renicing {
-		if k.sys.hasEnded(pid) {
-			k.reniceEnded(pid)
-		}
-	}
-	if k.master.pid != 0 && k.sys.hasEnded(k.master.pid) {
-		k.masterEnded(k.sys.reap(k.master.pid))
-	}
-	if k.heir != nil && k.heir.pid != 0 && k.sys.hasEnded(k.heir.pid) {
-		k.heirEnded(k.sys.reap(k.heir.pid))
-	}
-	for pid := range k.former {
-		if k.sys.hasEnded(pid) {
-			k.reapFormer(pid)
+	for _, t := range slices.Clone(k.tasks) {
+		if t.pid != 0 && k.sys.hasEnded(t.pid) {
+			k.taskEnded(t)
 		}
 	}
 }
@@ -196,7 +175,7 @@ func (k *keeper) reapWorker(c *child) {
 		e.Code = status.ExitStatus()
 	}
 	k.table.exited(c, e)
-	k.killProbes(c)
+	k.killProbe(c)
 	k.aloneProgress()
 }
 

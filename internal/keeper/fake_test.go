@@ -93,10 +93,10 @@ func newTestKeeper(t *testing.T) *testKeeper {
 	cfg := &config.Config{Program: []string{"p"}, KillTimeout: 10 * time.Second, SocketPath: filepath.Join(dir, "s")}
 	k := &keeper{
 		cfg: cfg, sys: sys, log: slog.New(slog.NewTextHandler(io.Discard, nil)), setLevel: func(slog.Level) {},
-		table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
+		table: newTable(), caught: map[syscall.Signal]*caughtSignal{},
 		spawner: spawner{jobs: make(chan job), answers: make(chan answer)},
 		steps:   make(chan stepped), opened: make(chan opened),
-		former: map[int]time.Duration{}, binary: "/usr/bin/einhyrningsins",
+		binary:   "/usr/bin/einhyrningsins",
 		contract: childenv.Contract{Dialects: childenv.Dialects{Einhorn: true}},
 		looks: looks{
 			launches: map[int]*launch.Launch{1: {Launch: link.Launch{Generation: 1, Program: "/p"}, Place: &launch.Place{}}}, newest: 1,
@@ -281,4 +281,19 @@ func (k *testKeeper) spawnWorker() (serial uint64, pid int) {
 	pid = k.answerJob(nil)
 	k.told()
 	return serial, pid
+}
+
+// runs tells whether there is such a task.
+func (k *testKeeper) runs(name string) bool {
+	return slices.ContainsFunc(k.tasks, func(t *task) bool { return t.name == name })
+}
+
+// former are the masters that were dismissed and have not ended.
+func (k *testKeeper) former() (pids []int) {
+	for _, t := range k.tasks {
+		if t.pid != 0 && t.ended == nil {
+			pids = append(pids, t.pid)
+		}
+	}
+	return pids
 }

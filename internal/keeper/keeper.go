@@ -4,15 +4,16 @@
 // starts, signals and reaps every process, and decides nothing. What decides
 // is the master, a child of its own that it restarts when it dies.
 //
-// The way through: signals.go keeps signals from the first moment on, startup.go makes everything ready and hands over to the
-// loop in this file, one goroutine that owns all state. children.go is the
-// table of workers, masters.go starts masters, hello.go tells them what they
-// must know, orders.go carries out what they ask for, reload.go replaces one that
-// lives, owed.go knows when one hangs, bounds.go what
-// none may ask for, looks.go keeps what generations are started from, spawner.go is the
-// thread that forks, steps.go what lies between that and a worker's program,
-// channel.go is about what a worker has to speak by, nice.go about niceness, alone.go stops everything when no master
-// can. system.go is the seam to the operating system.
+// The way through: signals.go keeps signals from the first moment on, startup.go
+// makes everything ready and hands over to the loop in this file, one goroutine that
+// owns all state. children.go is the table of workers, tasks.go that of all other
+// processes. masters.go starts masters, hello.go tells them what they must know,
+// orders.go carries out what they ask for, reload.go replaces one that lives, owed.go
+// knows when one hangs, bounds.go what none may ask for. looks.go keeps what
+// generations are started from, spawner.go is the thread that forks, steps.go what
+// lies between that and a worker's program, channel.go is about what a worker has to
+// speak by, probe.go and nice.go about commands of the operator's, alone.go stops
+// everything when no master can. system.go is the seam to the operating system.
 //
 // What the keeper has to tell is never a queue that can fill: it is a mark at
 // a child or at itself, kept until the master says forget.
@@ -65,20 +66,19 @@ type keeper struct {
 	spawner  spawner
 	steps    chan stepped
 	opened   chan opened
+	tasks    []*task
 	master   master
-	heir     *heir                 // the next master, during a reload
-	renewing bool                  // the control socket is being bound anew
-	opening  bool                  // a binary is being opened for one
-	former   map[int]time.Duration // masters that were replaced and have not ended: pid → when to kill them
-	binary   string                // where our binary is on disk
-	worked   worked                // the binary before the present one, if that was taken by a reload
-	saved    []byte                // the pool, as the master last saved it
-	settings []byte                // what was changed while running, likewise
+	heir     *heir  // the next master, during a reload
+	renewing bool   // the control socket is being bound anew
+	opening  bool   // a binary is being opened for one
+	binary   string // where our binary is on disk
+	worked   worked // the binary before the present one, if that was taken by a reload
+	saved    []byte // the pool, as the master last saved it
+	settings []byte // what was changed while running, likewise
 	caught   map[syscall.Signal]*caughtSignal
 	stop     stop
 	noSpawns bool
-	enough   bool              // no master will want another worker
-	renicing map[int]*renicing // commands under way, by their pids
+	enough   bool // no master will want another worker
 
 	alone   *alone  // we stop everything ourselves
 	ending  *ending // the last thing to do
@@ -181,19 +181,10 @@ func (k *keeper) nextDeadline() (time.Duration, bool) {
 		}
 	}
 	earlier(k.master.abandonAt)
-	if k.looks.now != nil {
-		earlier(k.looks.now.By)
+	for _, t := range k.tasks {
+		earlier(t.by)
 	}
-	earlier(k.reniceBy())
 	earlier(k.stepsBy())
-	if k.heir != nil {
-		earlier(k.heir.by)
-	}
-	for _, at := range k.former {
-		if at != never {
-			earlier(at)
-		}
-	}
 	switch {
 	case k.ending != nil:
 		earlier(k.ending.by)
@@ -214,22 +205,13 @@ func (k *keeper) deadlines() {
 	k.catchUp()
 	now := k.sys.now()
 	due := func(t time.Duration) bool { return t > 0 && t <= now }
-	k.killRenicing()
 	if due(k.stepsBy()) {
 		k.leaveSteps(due)
 	}
-	for pid, at := range k.former {
-		if due(at) {
-			k.former[pid] = never // it has to be reaped only
-			_ = k.sys.kill(pid, syscall.SIGKILL, false)
-		}
-	}
-	if k.looks.now != nil && due(k.looks.now.By) {
-		k.lookLate()
+	if k.lateTasks(due) {
+		return // what else is due is looked at anew
 	}
 	switch {
-	case k.heir != nil && due(k.heir.by):
-		k.abandonReload(k.heir.late())
 	case due(k.master.abandonAt):
 		k.abandonLink()
 	case k.ending != nil:

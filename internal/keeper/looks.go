@@ -31,7 +31,7 @@ type looks struct {
 	kept     []int // generations of which workers may still be spawned; nil: all
 
 	now    *launch.Looking
-	killed bool
+	task   *task
 	failed *link.LookFailed // how the last one failed, as long as somebody may ask
 	owed   int              // the generation whose answer the master waits for; 0: none
 
@@ -67,8 +67,9 @@ func (k *keeper) orderLook(m *link.Look) {
 		s.failed = &link.LookFailed{Generation: m.Generation, Reason: fmt.Sprintf("cannot look at what to start: %v", err)}
 		return
 	}
-	s.now, s.killed = l, false
-	k.spawner.want(job{look: l, process: stepsTo(process{
+	s.now, s.task = l, k.lookTask(l)
+	k.await(s.task)
+	k.spawner.want(job{task: s.task, process: stepsTo(process{
 		path:  k.binary,
 		argv:  lookArgs(k.binary),
 		env:   os.Environ(),
@@ -87,7 +88,7 @@ func lookArgs(binary string) []string {
 func (k *keeper) lookHeld(a answer) bool {
 	j := a.job
 	why, yes := programFailed(a.err)
-	if !yes || j.process.held != nil || j.look != k.looks.now {
+	if !yes || j.process.held != nil || j.task != k.looks.task {
 		return false
 	}
 	path := platform.OwnProgram
@@ -100,7 +101,7 @@ func (k *keeper) lookHeld(a answer) bool {
 	}
 	k.log.Warn("the binary on disk cannot be executed; the one that masters are started from looks at what to start",
 		"error", fmt.Errorf("%s: %w", k.binary, why))
-	j.look.Hold(held)
+	k.looks.now.Hold(held)
 	j.process.held = held
 	j.process.argv = lookArgs("/proc/self/fd/" + strconv.Itoa(len(j.process.files)))
 	j.process.files = append(j.process.files, held.Fd())
@@ -108,31 +109,32 @@ func (k *keeper) lookHeld(a answer) bool {
 	return true
 }
 
-// lookStarted takes what became of the job. The look may have been given up
-// meanwhile; then reap finds its process among the unknown ones.
-func (k *keeper) lookStarted(a answer) {
-	if a.err != nil {
-		if k.lookHeld(a) {
+// lookTask is the process of a look. That may be given up at any time.
+func (k *keeper) lookTask(l *launch.Looking) *task {
+	t := &task{name: "look", group: true, by: l.By}
+	t.begun = func(a answer) {
+		if a.err != nil && k.lookHeld(a) {
 			return
 		}
-		a.err = fmt.Errorf("%s: %w", k.binary, execError(a.err))
+		if a.err != nil {
+			a.err = fmt.Errorf("%s: %w", k.binary, execError(a.err))
+		}
+		l.Started(a.pid, a.err)
+		if l == k.looks.now {
+			k.lookSettles()
+		} else {
+			k.kill(t)
+		}
 	}
-	a.job.look.Started(a.pid, a.err)
-	if a.job.look == k.looks.now {
+	t.late = func() {
+		l.Late(k.sys.now(), k.looks.limit)
 		k.lookSettles()
-	} else if a.err == nil {
-		_ = k.sys.kill(a.pid, syscall.SIGKILL, true)
 	}
-}
-
-// lookEnded reaps the process. What is left of its group is killed while its
-// number still belongs to it.
-func (k *keeper) lookEnded() {
-	l := k.looks.now
-	_ = k.sys.kill(l.PID, syscall.SIGKILL, true)
-	status := k.sys.reap(l.PID)
-	l.Ended(status, platform.HowEnded(status))
-	k.lookSettles()
+	t.ended = func(status syscall.WaitStatus) {
+		l.Ended(status, platform.HowEnded(status))
+		k.lookSettles()
+	}
+	return t
 }
 
 func (k *keeper) lookSays(in link.Received, open bool) {
@@ -145,22 +147,19 @@ func (k *keeper) lookSaid(last string) {
 	k.lookSettles()
 }
 
-func (k *keeper) lookLate() {
-	k.looks.now.Late(k.sys.now(), k.looks.limit)
-	k.lookSettles()
-}
-
 // lookSettles ends a look that has failed, and takes what one that is over has
 // come to.
 func (k *keeper) lookSettles() {
 	s := &k.looks
 	l := s.now
 	if l.Failed() {
-		k.killLook()
+		k.kill(s.task)
 	}
 	found, reason, over := l.Over()
 	switch {
 	case !over:
+		k.await(s.task) // also for what it may have left behind
+		s.task.by = l.By
 		return
 	case found != nil:
 		found.Env = k.contract.Base(found.Environ, l.Generation)
@@ -171,20 +170,13 @@ func (k *keeper) lookSettles() {
 	k.dropLook()
 }
 
-func (k *keeper) killLook() {
-	if l := k.looks.now; l.Running() && !k.looks.killed {
-		k.looks.killed = true
-		_ = k.sys.kill(l.PID, syscall.SIGKILL, true)
-	}
-}
-
 // dropLook forgets the look that is under way, and leaves nothing of it.
 func (k *keeper) dropLook() {
-	if l := k.looks.now; l != nil {
-		k.killLook()
+	if l, t := k.looks.now, k.looks.task; l != nil {
 		k.looks.now = nil
-		l.Close(k.spawner.cancel(l))
-		k.killStepOf(func(j job) bool { return j.look == l })
+		l.Close(k.drop(t))
+		k.killStepOf(t)
+		k.dismiss(t, 0)
 	}
 }
 

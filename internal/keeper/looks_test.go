@@ -29,12 +29,12 @@ type looker struct {
 func (k *testKeeper) beginLook() *looker {
 	k.t.Helper()
 	j, pid := k.begin()
-	if j.look == nil {
+	if j.task == nil || j.task != k.looks.task {
 		k.t.Fatalf("the next job is %+v, not a look", j)
 	}
 	l := &looker{t: k.t, job: j, pid: pid}
 	var ends [2]*os.File
-	for i, fd := range j.look.Files() {
+	for i, fd := range k.looks.now.Files() {
 		dup, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			k.t.Fatal(err)
@@ -175,7 +175,7 @@ func TestANewerLookEndsTheLast(t *testing.T) {
 		k := newTestKeeper(t)
 		k.live()
 		k.send(&link.Look{Generation: 2})
-		old := k.looks.now
+		old := k.looks.task
 		if queued {
 			k.send(&link.Look{Generation: 3})
 		} else {
@@ -185,10 +185,10 @@ func TestANewerLookEndsTheLast(t *testing.T) {
 			l.saw() // too late
 			k.sys.end(l.pid, 0)
 			k.reap()
-			wantDid(t, k, "reap 102")
+			wantDid(t, k, "kill group 102 9", "reap 102") // whatever it has left behind
 		}
 		l := k.startLook()
-		if l.job.look == old {
+		if l.job.task == old {
 			t.Fatal("the look that was given up is taken all the same")
 		}
 		l.saw()
@@ -212,7 +212,7 @@ func TestALookThatIsGivenUpWhileItIsStartedIsKilled(t *testing.T) {
 	wantDid(t, k, "kill group 102 9")
 	k.sys.end(l.pid, 0)
 	k.reap()
-	wantDid(t, k, "reap 102")
+	wantDid(t, k, "kill group 102 9", "reap 102")
 	wantTold(t, k)
 }
 

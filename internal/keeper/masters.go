@@ -30,6 +30,7 @@ const (
 
 // master is the keeper's view of the master of the moment.
 type master struct {
+	task       *task
 	pid        int        // 0: none runs, or it was not started yet
 	starting   bool       // the spawner has the job
 	conn       *link.Conn // nil when its end was read
@@ -97,7 +98,8 @@ func (k *keeper) startMaster() {
 	ours.Limit(maxOrder)
 	k.watchLink(ours)
 	m.conn, m.theirs, m.starting = ours, theirs, true
-	k.spawner.wantFirst(job{process: k.masterProcess(m.binary, theirs)})
+	m.task = &task{name: "master", begun: k.masterStarted, ended: k.masterEnded}
+	k.spawner.wantFirst(job{task: m.task, process: k.masterProcess(m.binary, theirs)})
 }
 
 // watchLink has the log say when the system refuses what masters are told. It

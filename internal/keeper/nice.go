@@ -11,20 +11,11 @@ import (
 	"syscall"
 	"time"
 
-	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/platform"
 )
 
 // reniceTimeout is how long the operator's command may take.
 const reniceTimeout = 10 * time.Second
-
-// renicing is one run of the operator's command for a worker, or a probe.
-type renicing struct {
-	worker *child
-	by     time.Duration // when it must have ended; 0: it was killed
-	probe  bool
-	words  *launch.Words // of a probe
-}
 
 // niceSelf gives the keeper its niceness, and so its masters, which inherit
 // it. It comes before the threads that fork. What fails is a warning, as with
@@ -96,7 +87,7 @@ func (k *keeper) niceWorker(c *child) {
 	case n.Worker == nil:
 	case n.Renice != "":
 		script := platform.Renice(n.Renice, *n.Worker, strconv.Itoa(c.PID))
-		k.spawner.wantFirst(job{renice: c, process: stepsTo(k.renicer(script))})
+		k.spawner.wantFirst(job{task: k.renice(c), process: stepsTo(k.renicer(script))})
 	case !platform.ThreadsAreNice:
 		if err := platform.NiceGroup(c.PID, *n.Worker); err != nil {
 			k.log.Warn("cannot set the niceness of a worker", "pid", c.PID, "nice", *n.Worker, "error", err)
@@ -104,59 +95,24 @@ func (k *keeper) niceWorker(c *child) {
 	}
 }
 
-func (k *keeper) reniceStarted(a answer) {
-	c, limit := a.job.renice, reniceTimeout
-	a.job.words.Started()
-	if a.job.probe {
-		limit = probeTimeout
-	}
-	if a.err != nil {
-		k.log.Warn("cannot run a command for a worker", "pid", c.PID, "command", a.job.process.argv, "error", a.err)
-		if a.job.probe {
-			k.probed(c, false)
+// renice is the task that gives a worker its niceness.
+func (k *keeper) renice(c *child) *task {
+	t := &task{name: "renice command", group: true}
+	t.begun = func(a answer) {
+		if a.err != nil {
+			k.cannotRun(c, a)
+			return
 		}
-		return
+		t.by = k.sys.now() + reniceTimeout
 	}
-	if a.job.probe && !c.running() {
-		limit = 0 // nobody waits for it any more
-	}
-	k.renicing[a.pid] = &renicing{worker: c, by: k.sys.now() + limit, probe: a.job.probe, words: a.job.words}
-}
-
-// reniceEnded reaps a renice command, and tells whether it was one.
-func (k *keeper) reniceEnded(pid int) bool {
-	r := k.renicing[pid]
-	if r == nil {
-		return false
-	}
-	delete(k.renicing, pid)
-	_ = k.sys.kill(pid, syscall.SIGKILL, true) // what it has left behind
-	status := k.sys.reap(pid)
-	r.words.End()
-	if r.probe {
-		k.probed(r.worker, status == 0)
-	} else if status != 0 && r.worker.running() {
-		k.log.Warn("the renice command failed", "worker", r.worker.PID, "nice", *k.cfg.Nice.Worker, "how", platform.HowEnded(status), "hung", r.by == 0)
-	}
-	return true
-}
-
-// reniceBy is when the first of them must have ended; 0: none runs.
-func (k *keeper) reniceBy() (by time.Duration) {
-	for _, r := range k.renicing {
-		if r.by != 0 && (by == 0 || r.by < by) {
-			by = r.by
+	t.ended = func(status syscall.WaitStatus) {
+		if status != 0 && c.running() {
+			k.log.Warn("the renice command failed", "worker", c.PID, "nice", *k.cfg.Nice.Worker, "how", platform.HowEnded(status), "hung", t.by == 0)
 		}
 	}
-	return by
+	return t
 }
 
-// killRenicing ends those that have taken too long.
-func (k *keeper) killRenicing() {
-	for pid, r := range k.renicing {
-		if r.by != 0 && r.by <= k.sys.now() {
-			r.by = 0
-			_ = k.sys.kill(pid, syscall.SIGKILL, true)
-		}
-	}
+func (k *keeper) cannotRun(c *child, a answer) {
+	k.log.Warn("cannot run a command for a worker", "pid", c.PID, "command", a.job.process.argv, "error", a.err)
 }

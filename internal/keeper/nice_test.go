@@ -61,7 +61,7 @@ func TestReniceCommand(t *testing.T) {
 	k.sys.end(renicer, 1)
 	k.reap()
 	wantDid(t, k, "kill group 103 9", "reap 103")
-	if len(k.renicing) > 0 {
+	if k.runs("renice command") {
 		t.Error("it is not forgotten")
 	}
 	k.sys.did = nil
@@ -76,7 +76,7 @@ func TestReniceThatCannotBeRunHarmsNobody(t *testing.T) {
 	k.send(&link.Spawn{Serial: 1, Generation: 1})
 	k.answerJob(nil)
 	k.answerJob(syscall.EAGAIN)
-	if !k.table.bySerial[1].running() || len(k.renicing) > 0 {
+	if !k.table.bySerial[1].running() || k.runs("renice command") {
 		t.Error("the worker is gone, or a command is waited for that never began")
 	}
 }
@@ -92,11 +92,11 @@ func TestAReniceThatCannotBeRunIsNoAnswerOfAProbe(t *testing.T) {
 	k.send(&link.Probe{Serial: 1})
 	k.answerJob(syscall.EAGAIN) // of the renice command
 	c := k.table.bySerial[1]
-	if c.probed != nil || !c.probing {
+	if c.probed != nil || c.probe == nil {
 		t.Errorf("the probe has an answer before it began: %+v", c.probed)
 	}
 	k.answerJob(syscall.EAGAIN) // of the probe
-	if c.probed == nil || c.probed.Ready || c.probing {
+	if c.probed == nil || c.probed.Ready || c.probe != nil {
 		t.Errorf("a probe that cannot be run has the answer %+v", c.probed)
 	}
 }

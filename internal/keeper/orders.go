@@ -157,14 +157,8 @@ func (k *keeper) jobDone(a answer) {
 	switch {
 	case a.job.renew != nil:
 		k.renewed(a)
-	case a.job.look != nil:
-		k.lookStarted(a)
-	case a.job.renice != nil:
-		k.reniceStarted(a)
-	case a.job.heir != nil:
-		k.heirStarted(a)
-	case a.job.serial == 0:
-		k.masterStarted(a)
+	case a.job.task != nil:
+		k.taskBegun(a)
 	case a.err != nil:
 		c := k.table.bySerial[a.job.serial]
 		k.table.failed(c, k.spawnFailure(c.Serial, a.err))

@@ -14,39 +14,49 @@ import (
 // probeTimeout is how long a probe may take.
 const probeTimeout = 5 * time.Second
 
-// orderProbe runs the operator's probe of a worker, beside the renice commands,
-// unless one runs already.
+// orderProbe runs the operator's probe of a worker, unless one runs already.
 func (k *keeper) orderProbe(m *link.Probe) {
 	if wrong := k.checkProbe(); wrong != "" {
 		k.refuse("%s", wrong)
 		return
 	}
 	c := k.table.bySerial[m.Serial]
-	if c == nil || !c.running() || c.probing {
+	if c == nil || !c.running() || c.probe != nil {
 		return
 	}
-	c.probing, c.probed = true, nil
+	c.probed = nil
 	p := process{path: k.probe.Path, argv: k.probe.For(c.PID, c.Index, c.Generation), env: os.Environ()}
 	words, _ := launch.Hear(k.log.With("worker", c.PID), "the probe said", launch.FewLines)
 	p.files = []uintptr{k.devNull.Fd(), k.devNull.Fd(), words.Stderr()}
-	k.spawner.want(job{renice: c, probe: true, process: stepsTo(p), words: words})
+	t := &task{name: "probe", group: true, words: words}
+	t.begun = func(a answer) {
+		switch {
+		case a.err != nil:
+			k.cannotRun(c, a)
+			k.probed(c, false)
+		case !c.running():
+			k.kill(t) // nobody waits for it any more
+		default:
+			t.by = k.sys.now() + probeTimeout
+		}
+	}
+	t.ended = func(status syscall.WaitStatus) { k.probed(c, status == 0) }
+	c.probe = t
+	k.spawner.want(job{task: t, process: stepsTo(p)})
 }
 
-// probed keeps what came of it, if it was one, for the master.
+// probed keeps what came of it for the master.
 func (k *keeper) probed(c *child, ready bool) {
-	if c.probing && c.running() {
+	if c.running() {
 		c.probed = &link.Probed{Serial: c.Serial, Ready: ready}
 		k.table.hasNews(c)
 	}
-	c.probing = false
+	c.probe = nil
 }
 
-// killProbes ends those of a worker; nil: all.
-func (k *keeper) killProbes(c *child) {
-	for pid, r := range k.renicing {
-		if r.probe && (c == nil || r.worker == c) {
-			r.by = 0
-			_ = k.sys.kill(pid, syscall.SIGKILL, true)
-		}
+// killProbe ends the one of a worker, if there is one.
+func (k *keeper) killProbe(c *child) {
+	if c.probe != nil {
+		k.kill(c.probe)
 	}
 }

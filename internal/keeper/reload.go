@@ -4,7 +4,6 @@ package keeper
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"syscall"
 	"time"
@@ -16,23 +15,19 @@ import (
 	"einhyrningsins/internal/platform"
 )
 
-// never is a time that does not come.
-const never = time.Duration(math.MaxInt64)
-
 // heir is the next master during a reload: started from the binary on disk
 // while the old one goes on, told everything once the old one stands still, and
 // the master as soon as it is live. Whatever goes wrong until then is its end,
 // and the old one goes on.
 type heir struct {
+	*task
 	phase    heirPhase
-	pid      int
 	conn     *link.Conn // nil when its end was read
 	linkErr  error      // why it ended; nil: as when the other end is gone
 	theirs   *os.File   // its end of the link, until it was started
 	ordered  bool       // the spawner has the job
 	stream   int        // its end of the stream on which the old one hands over, until its hello; or -1
 	binary   *os.File   // what it was started from
-	by       time.Duration
 	told     knowledge
 	pongs    bool
 	said     []link.Message // what counts once it is live
@@ -64,7 +59,7 @@ func (h *heir) in() <-chan link.Received {
 	return nil
 }
 
-func (h *heir) late() string {
+func (h *heir) whyLate() string {
 	switch {
 	case !link.OtherGone(h.linkErr):
 		return "the link to the new master failed: " + h.linkErr.Error()
@@ -98,7 +93,14 @@ func (k *keeper) startHeir() {
 	}
 	ours.Limit(maxOrder)
 	k.watchLink(ours)
-	h := &heir{conn: ours, theirs: theirs, stream: -1, by: k.sys.now() + patience}
+	h := &heir{conn: ours, theirs: theirs, stream: -1}
+	h.task = &task{
+		name: "new master", by: k.sys.now() + patience,
+		begun: func(a answer) { k.heirStarted(h, a) },
+		late:  func() { k.abandonReload(h.whyLate()) },
+		ended: k.heirEnded,
+	}
+	k.await(h.task)
 	k.heir, k.opening = h, true
 	go func() {
 		f, err := k.sys.open(k.binary)
@@ -127,52 +129,18 @@ func (k *keeper) heirOpened(o opened) {
 		k.abandonReload(fmt.Sprintf("cannot start %s: %v", k.binary, claim.RootCause(o.err)))
 	default:
 		h.binary, h.ordered = o.binary, true
-		k.spawner.wantFirst(job{heir: h, process: k.masterProcess(h.binary, h.theirs)})
+		k.spawner.wantFirst(job{task: h.task, process: k.masterProcess(h.binary, h.theirs)})
 	}
 }
 
-func (k *keeper) heirStarted(a answer) {
-	h := a.job.heir
+func (k *keeper) heirStarted(h *heir, a answer) {
 	h.theirs.Close()
-	if h != k.heir { // it was given up meanwhile
-		if a.err == nil {
-			k.dismiss(a.pid, 0)
-		}
-		return
-	}
-	if a.err != nil {
+	switch {
+	case h != k.heir: // it was given up meanwhile
+		k.dismiss(h.task, 0)
+	case a.err != nil:
 		k.abandonReload(fmt.Sprintf("cannot start %s: %v", k.binary, execError(a.err)))
-		return
 	}
-	h.pid = a.pid
-}
-
-// dismiss lets a master end, and kills it if it has not after a while.
-func (k *keeper) dismiss(pid int, after time.Duration) {
-	if pid == 0 {
-		return
-	}
-	if after == 0 {
-		_ = k.sys.kill(pid, syscall.SIGKILL, false)
-		k.former[pid] = never
-		return
-	}
-	k.former[pid] = k.sys.now() + after
-}
-
-// dropFormer leaves no master behind that has not ended yet: a stopped one never
-// would.
-func (k *keeper) dropFormer() {
-	for pid := range k.former {
-		_ = k.sys.kill(pid, syscall.SIGKILL, false)
-	}
-}
-
-// reapFormer ends a reload for good: nothing is left of the master that it
-// replaced, or that failed to be the next.
-func (k *keeper) reapFormer(pid int) {
-	delete(k.former, pid)
-	k.sys.reap(pid)
 }
 
 // heirSays takes one message of the heir, or the end of its link.
@@ -269,11 +237,12 @@ func (k *keeper) promote() {
 	if m.conn != nil {
 		m.conn.Close() // which ends it
 	}
-	k.dismiss(m.pid, patience)
+	k.dismiss(m.task, patience)
 	now := k.sys.now()
 	k.keepWorked()
+	h.by, h.late, h.ended = 0, nil, k.masterEnded
 	*m = master{
-		pid: h.pid, conn: h.conn, binary: h.binary, software: h.software, reloadedAt: now, startedAt: now,
+		task: h.task, pid: h.pid, conn: h.conn, binary: h.binary, software: h.software, reloadedAt: now, startedAt: now,
 		greeted: true, pongs: h.pongs, count: m.count + 1, everLive: true,
 	}
 	k.nowKnows(h.told)
@@ -295,11 +264,11 @@ func (k *keeper) abandonReload(reason string) {
 	}
 	k.heir = nil
 	k.log.Error("cannot reload; the old master stays", "reason", reason)
-	if !h.ordered || k.spawner.dropHeir(h) {
+	if !h.ordered || k.drop(h.task) {
 		h.theirs.Close() // otherwise the spawner may be using it
 	}
-	k.killStepOf(func(j job) bool { return j.heir == h })
-	k.dismiss(h.pid, 0)
+	k.killStepOf(h.task)
+	k.dismiss(h.task, 0)
 	if h.conn != nil {
 		h.conn.Close()
 	}
@@ -321,7 +290,6 @@ func (k *keeper) abandonReload(reason string) {
 
 // heirEnded means that it was reaped before it was live.
 func (k *keeper) heirEnded(status syscall.WaitStatus) {
-	k.heir.pid = 0
 	k.abandonReload("the new master, started from " + k.binary + ", did not live: " + platform.HowEnded(status))
 }
 

@@ -5,6 +5,7 @@ package keeper
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -161,8 +162,8 @@ func TestReloadHandsOverAndEndsTheOld(t *testing.T) {
 	k.sys.end(old, 0)
 	k.reap()
 	wantDid(t, k, "reap 101")
-	if len(k.former) > 0 || k.master.restartAt != 0 {
-		t.Errorf("the end of the old master has left %v, restart at %v", k.former, k.master.restartAt)
+	if len(k.former()) > 0 || k.master.restartAt != 0 {
+		t.Errorf("the end of the old master has left %v, restart at %v", k.former(), k.master.restartAt)
 	}
 }
 
@@ -250,12 +251,12 @@ func TestReloadFailsAndTheOldGoesOn(t *testing.T) {
 			if k.table.bySerial[2] == nil {
 				t.Error("the old master's orders do not count")
 			}
-			for pid := range k.former {
+			for _, pid := range k.former() {
 				k.sys.end(pid, 9)
 				k.reap()
 			}
-			if len(k.former) > 0 {
-				t.Errorf("masters %v are left over", k.former)
+			if len(k.former()) > 0 {
+				t.Errorf("masters %v are left over", k.former())
 			}
 			if k.stop.at == 0 {
 				k.beginReload() // another try is possible
@@ -297,7 +298,7 @@ func TestOldMasterDiesDuringAReload(t *testing.T) {
 		if k.heir != nil || k.master.restartAt == 0 {
 			t.Error("the reload goes on though nobody can hand over")
 		}
-		if k.former[h.pid] == 0 {
+		if !slices.Contains(k.former(), h.pid) {
 			t.Error("the new master is not dismissed")
 		}
 		k.runMaster()
@@ -361,7 +362,7 @@ func TestSpawnOfAGivenUpHeirIsEnded(t *testing.T) {
 	k.sys.did = nil
 	k.finishJob(j, pid, nil)
 	wantDid(t, k, "kill pid 102 9")
-	if k.former[pid] == 0 {
+	if !slices.Contains(k.former(), pid) {
 		t.Error("nobody waits for its end")
 	}
 }

@@ -9,24 +9,19 @@ import (
 
 	"einhyrningsins/internal/channel"
 	"einhyrningsins/internal/claim"
-	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/platform"
 	"einhyrningsins/internal/step"
 )
 
 // job is something that the spawning thread does, in order: start a worker or
-// a master, or bind the control socket anew (which sets the umask that a
+// a task, or bind the control socket anew (which sets the umask that a
 // child would inherit).
 type job struct {
-	serial   uint64 // of the worker, or 0
 	process  process
-	channels channel.Plan         // what it gets to speak to us by, behind its other files
+	serial   uint64               // of the worker, or 0
+	channels channel.Plan         // what that gets to speak to us by, behind its other files
+	task     *task                // or nil
 	renew    *claim.ControlSocket // to bind anew
-	look     *launch.Looking
-	renice   *child        // the worker that the process is to give its niceness
-	probe    bool          // that process is a probe of the worker, and does not
-	words    *launch.Words // that it says
-	heir     *heir         // the master that it is to be
 }
 
 // answer is what became of a job.
@@ -107,13 +102,6 @@ func start(sys system, a *answer) {
 	}
 }
 
-// dropHeir takes the job of an heir from the queue; false when it was begun.
-func (s *spawner) dropHeir(h *heir) bool {
-	was := len(s.queue)
-	s.queue = slices.DeleteFunc(s.queue, func(j job) bool { return j.heir == h })
-	return len(s.queue) < was
-}
-
 func (s *spawner) want(j job) { s.queue = append(s.queue, j) }
 
 // wantFirst is for a master, which nobody can do without.
@@ -131,14 +119,6 @@ func (s *spawner) dropWorkers() (dropped []job) {
 	}
 	s.queue = kept
 	return dropped
-}
-
-// cancel takes the job of a look from the queue, and tells whether it was
-// there.
-func (s *spawner) cancel(l *launch.Looking) bool {
-	before := len(s.queue)
-	s.queue = slices.DeleteFunc(s.queue, func(j job) bool { return j.look == l })
-	return len(s.queue) < before
 }
 
 // next returns the channel that takes the next job, and which that is; nil when

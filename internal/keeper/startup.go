@@ -55,8 +55,8 @@ const cleanupTime = time.Second
 func Run(cfg *config.Config, world World, log Log, signals *Signals) (int, error) {
 	k := &keeper{
 		cfg: cfg, sys: realSystem{}, log: log.Logger(), setLevel: log.SetLevel,
-		started: time.Now(), table: newTable(), renicing: map[int]*renicing{}, caught: map[syscall.Signal]*caughtSignal{},
-		steps: make(chan stepped), opened: make(chan opened), former: map[int]time.Duration{}, binary: config.BinaryPath(os.Args[0], os.Environ()),
+		started: time.Now(), table: newTable(), caught: map[syscall.Signal]*caughtSignal{},
+		steps: make(chan stepped), opened: make(chan opened), binary: config.BinaryPath(os.Args[0], os.Environ()),
 		child: make(chan os.Signal, 1), signals: signals,
 	}
 	signal.Notify(k.child, syscall.SIGCHLD)
@@ -79,8 +79,7 @@ func Run(cfg *config.Config, world World, log Log, signals *Signals) (int, error
 	}
 	code, reason := k.run()
 	k.dropLook()
-	k.killProbes(nil)
-	k.dropFormer()
+	k.killTasks()
 	k.killAllSteps()
 	k.letGo()
 	level := slog.LevelInfo

@@ -106,9 +106,9 @@ func (k *keeper) killSteps() {
 }
 
 // killStepOf ends what has not become what it was to be, and is not wanted any more.
-func (k *keeper) killStepOf(f func(job) bool) {
+func (k *keeper) killStepOf(t *task) {
 	for pid, s := range k.table.steps {
-		if f(s.started.job) {
+		if s.started.job.task == t {
 			k.killStep(pid)
 		}
 	}

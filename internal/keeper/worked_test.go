@@ -35,7 +35,7 @@ func (k *testKeeper) reload() {
 // dismissed is the one master that a reload has replaced and that has not ended.
 func (k *testKeeper) dismissed() int {
 	k.t.Helper()
-	for pid := range k.former {
+	for _, pid := range k.former() {
 		return pid
 	}
 	k.t.Fatal("no master was dismissed")
