@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/start"
 )
 
 // text is JSON of so many bytes.
@@ -242,7 +242,7 @@ func TestNoMoreGenerationsThanMayBe(t *testing.T) {
 	k.live()
 	kept := []int{1}
 	for g := 2; g <= maxLaunches; g++ {
-		k.looks.launches[g] = &launch.Launch{Launch: link.Launch{Generation: g, Program: "/p"}, Place: &launch.Place{}}
+		k.looks.launches[g] = &start.Launch{Launch: link.Launch{Generation: g, Program: "/p"}, Held: &start.Program{}}
 		k.looks.newest = g
 		kept = append(kept, g)
 	}

@@ -15,7 +15,7 @@ import (
 
 	"einhyrningsins/internal/channel"
 	"einhyrningsins/internal/link"
-	"einhyrningsins/internal/step"
+	"einhyrningsins/internal/start"
 )
 
 // startSystem is an operating system that starts what it is told to.
@@ -26,7 +26,7 @@ type startSystem struct {
 	theirs *os.File // a duplicate of the last file that the process got
 }
 
-func (s *startSystem) start(p process) (int, *step.Report, error) {
+func (s *startSystem) start(p process) (int, *start.Report, error) {
 	s.files = p.files
 	if s.err != nil {
 		return 0, nil, s.err
@@ -47,7 +47,7 @@ func TestWorkerGetsItsOwnConnection(t *testing.T) {
 	sys := &startSystem{}
 	j := job{serial: 1, channels: channel.Plan{Kinds: onlyControl}, process: process{files: []uintptr{0, 1, 2}}}
 	a := answer{job: j}
-	start(sys, &a)
+	carryOut(sys, &a)
 	ours, err := a.channels[0].FD, a.err
 	if err != nil || a.pid != 42 || len(sys.files) != 4 || len(j.process.files) != 3 {
 		t.Fatalf("got %d, %v; files %v of %v", a.pid, err, sys.files, j.process.files)
@@ -73,11 +73,11 @@ func TestWorkerGetsItsOwnConnection(t *testing.T) {
 
 	sys.err = syscall.ENOENT
 	a = answer{job: j}
-	if start(sys, &a); a.err != syscall.ENOENT || a.channels != nil || isOpen(int(sys.files[3])) {
+	if carryOut(sys, &a); a.err != syscall.ENOENT || a.channels != nil || isOpen(int(sys.files[3])) {
 		t.Errorf("after a failure: %v, %v, files %v", a.channels, a.err, sys.files)
 	}
 	a = answer{}
-	if start(&startSystem{err: errors.New("no")}, &a); a.err == nil || a.channels != nil {
+	if carryOut(&startSystem{err: errors.New("no")}, &a); a.err == nil || a.channels != nil {
 		t.Error("a job without a connection got one")
 	}
 }

@@ -20,9 +20,8 @@ import (
 	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
-	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
-	"einhyrningsins/internal/step"
+	"einhyrningsins/internal/start"
 )
 
 // fakeSystem is an operating system in which only the test makes things happen.
@@ -36,7 +35,7 @@ type fakeSystem struct {
 }
 
 func (f *fakeSystem) now() time.Duration { return f.clock }
-func (f *fakeSystem) start(process) (int, *step.Report, error) {
+func (f *fakeSystem) start(process) (int, *start.Report, error) {
 	return 0, nil, errors.New("the test answers")
 }
 
@@ -99,7 +98,7 @@ func newTestKeeper(t *testing.T) *testKeeper {
 		binary:   "/usr/bin/einhyrningsins",
 		contract: childenv.Contract{Dialects: childenv.Dialects{Einhorn: true}},
 		looks: looks{
-			launches: map[int]*launch.Launch{1: {Launch: link.Launch{Generation: 1, Program: "/p"}, Place: &launch.Place{}}}, newest: 1,
+			launches: map[int]*start.Launch{1: {Launch: link.Launch{Generation: 1, Program: "/p"}, Held: &start.Program{}}}, newest: 1,
 			at: &link.LookAt{Program: [][]byte{[]byte("p")}}, limit: lookLimit,
 		},
 	}

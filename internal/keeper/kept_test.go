@@ -8,8 +8,8 @@ import (
 	"syscall"
 	"testing"
 
-	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/start"
 )
 
 // Whatever it consists of: as text for HTML it would be six times as long.
@@ -18,7 +18,7 @@ func TestWhatMayBeKeptFitsIntoAHello(t *testing.T) {
 	k.live()
 	most := bytes.ReplaceAll(text(maxKept), []byte("x"), []byte("<"))
 	for g := 2; g <= maxLaunches; g++ {
-		k.looks.launches[g] = &launch.Launch{Launch: link.Launch{Generation: g, Program: strings.Repeat("/p", 2047), Directory: strings.Repeat("/d", 2047)}}
+		k.looks.launches[g] = &start.Launch{Launch: link.Launch{Generation: g, Program: strings.Repeat("/p", 2047), Directory: strings.Repeat("/d", 2047)}}
 	}
 	k.order(link.Received{Msg: &link.Save{Data: most}})
 	k.order(link.Received{Msg: &link.Settings{Data: most}})

@@ -11,9 +11,9 @@ import (
 	"syscall"
 	"time"
 
-	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
+	"einhyrningsins/internal/start"
 )
 
 // The process that looks is our binary as it lies on disk, or while that cannot be
@@ -26,11 +26,11 @@ const (
 // looks is what there is to start workers from, by generation, and the look that
 // is under way.
 type looks struct {
-	launches map[int]*launch.Launch
+	launches map[int]*start.Launch
 	newest   int   // generation that was looked for
 	kept     []int // generations of which workers may still be spawned; nil: all
 
-	now    *launch.Looking
+	now    *start.Looking
 	task   *task
 	failed *link.LookFailed // how the last one failed, as long as somebody may ask
 	owed   int              // the generation whose answer the master waits for; 0: none
@@ -62,7 +62,7 @@ func (k *keeper) orderLook(m *link.Look) {
 		s.failed = &link.LookFailed{Generation: m.Generation, Reason: fmt.Sprintf("workers of %d generations have not ended yet, and more are not kept; wait for some, or set --drain-timeout", len(s.launches))}
 		return
 	}
-	l, err := launch.Look(m.Generation, s.at, k.sys.now()+s.limit, k.log)
+	l, err := start.Look(m.Generation, s.at, k.sys.now()+s.limit, k.log)
 	if err != nil {
 		s.failed = &link.LookFailed{Generation: m.Generation, Reason: fmt.Sprintf("cannot look at what to start: %v", err)}
 		return
@@ -70,10 +70,10 @@ func (k *keeper) orderLook(m *link.Look) {
 	s.now, s.task = l, k.lookTask(l)
 	k.await(s.task)
 	k.spawner.want(job{task: s.task, process: stepsTo(process{
-		path:  k.binary,
-		argv:  lookArgs(k.binary),
-		env:   os.Environ(),
-		files: append([]uintptr{k.devNull.Fd(), 1}, l.Files()...),
+		program: &start.Program{Path: k.binary},
+		argv:    lookArgs(k.binary),
+		env:     os.Environ(),
+		files:   append([]uintptr{k.devNull.Fd(), 1}, l.Files()...),
 	})})
 }
 
@@ -88,7 +88,7 @@ func lookArgs(binary string) []string {
 func (k *keeper) lookHeld(a answer) bool {
 	j := a.job
 	why, yes := programFailed(a.err)
-	if !yes || j.process.held != nil || j.task != k.looks.task {
+	if !yes || j.process.program.File != nil || j.task != k.looks.task {
 		return false
 	}
 	path := platform.OwnProgram
@@ -102,7 +102,7 @@ func (k *keeper) lookHeld(a answer) bool {
 	k.log.Warn("the binary on disk cannot be executed; the one that masters are started from looks at what to start",
 		"error", fmt.Errorf("%s: %w", k.binary, why))
 	k.looks.now.Hold(held)
-	j.process.held = held
+	j.process.program = &start.Program{Path: k.binary, File: held}
 	j.process.argv = lookArgs("/proc/self/fd/" + strconv.Itoa(len(j.process.files)))
 	j.process.files = append(j.process.files, held.Fd())
 	k.spawner.want(j)
@@ -110,7 +110,7 @@ func (k *keeper) lookHeld(a answer) bool {
 }
 
 // lookTask is the process of a look. That may be given up at any time.
-func (k *keeper) lookTask(l *launch.Looking) *task {
+func (k *keeper) lookTask(l *start.Looking) *task {
 	t := &task{name: "look", group: true, by: l.By}
 	t.begun = func(a answer) {
 		if a.err != nil && k.lookHeld(a) {
@@ -221,7 +221,7 @@ func (k *keeper) dropLaunches() {
 	if s.kept == nil || !slices.ContainsFunc(s.kept, func(g int) bool { return s.launches[g] != nil }) {
 		return
 	}
-	maps.DeleteFunc(s.launches, func(g int, l *launch.Launch) bool {
+	maps.DeleteFunc(s.launches, func(g int, l *start.Launch) bool {
 		unused := k.table.of[g] == 0 && !slices.Contains(s.kept, g)
 		if unused {
 			l.Close()
@@ -233,7 +233,7 @@ func (k *keeper) dropLaunches() {
 // launchOf is what a worker of this generation is started from. When that is
 // not known, for which a master would have to be gone bad, the newest is better
 // than none.
-func (k *keeper) launchOf(generation int) *launch.Launch {
+func (k *keeper) launchOf(generation int) *start.Launch {
 	if l := k.looks.launches[generation]; l != nil {
 		return l
 	}

@@ -138,7 +138,7 @@ func TestALookIsAnsweredOnceAndThenFromMemory(t *testing.T) {
 	if !slices.Contains(j.process.env, "A=1") || !slices.Contains(j.process.env, "EINHORN_CHILD_INDEX=0") {
 		t.Errorf("the worker's environment is %q", j.process.env)
 	}
-	if j.process.place != k.looks.launches[2].Place {
+	if j.process.program != k.looks.launches[2].Held {
 		t.Error("the worker starts from elsewhere")
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
+	"einhyrningsins/internal/start"
 )
 
 // MasterName is argv[0] and comm of a master, so that pidof finds one keeper.
@@ -118,7 +119,7 @@ func (k *keeper) watchLink(conn *link.Conn) {
 // masterProcess is a master that is started from a binary; nil: our own.
 func (k *keeper) masterProcess(binary, theirs *os.File) process {
 	p := process{
-		path:    platform.OwnProgram,
+		program: &start.Program{Path: platform.OwnProgram},
 		argv:    k.masterArgs(),
 		env:     os.Environ(),
 		files:   []uintptr{k.devNull.Fd(), 1, 2, theirs.Fd()},
@@ -127,7 +128,7 @@ func (k *keeper) masterProcess(binary, theirs *os.File) process {
 	if binary == nil {
 		return p
 	}
-	p.path, p.held = k.binary, binary
+	p.program = &start.Program{Path: k.binary, File: binary}
 	return stepsTo(p)
 }
 
@@ -146,7 +147,7 @@ func (k *keeper) masterStarted(a answer) {
 	if a.err != nil {
 		m.conn.Close()
 		m.conn = nil
-		k.cannotStartMaster(fmt.Errorf("cannot start a master from %s: %w", a.job.process.path, execError(a.err)))
+		k.cannotStartMaster(fmt.Errorf("cannot start a master from %s: %w", a.job.process.program.Path, execError(a.err)))
 		return
 	}
 	m.pid, m.startedAt = a.pid, a.at

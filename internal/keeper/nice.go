@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"einhyrningsins/internal/platform"
+	"einhyrningsins/internal/start"
 )
 
 // reniceTimeout is how long the operator's command may take.
@@ -63,7 +64,7 @@ func (k *keeper) runRenice(ctx context.Context, script string) error {
 // not for the log, what it complains of is.
 func (k *keeper) renicer(script string) process {
 	return process{
-		path: shell, argv: []string{shell, "-c", script}, env: os.Environ(),
+		program: &start.Program{Path: shell}, argv: []string{shell, "-c", script}, env: os.Environ(),
 		files: []uintptr{k.devNull.Fd(), k.devNull.Fd(), 2},
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
-	"einhyrningsins/internal/step"
+	"einhyrningsins/internal/start"
 )
 
 // order carries out one message of the master. One that makes no sense, or asks for
@@ -122,7 +122,7 @@ func (k *keeper) orderSpawn(m *link.Spawn) {
 		return
 	}
 	p, l := k.worker, k.launchOf(m.Generation)
-	p.path, p.place, p.env = l.Path(), l.Place, k.contract.WithIndex(l.Env, m.Index)
+	p.program, p.env = l.Held, k.contract.WithIndex(l.Env, m.Index)
 	p.argv = k.words.For(m.Index, m.Generation)
 	k.spawner.want(job{serial: c.Serial, process: p, channels: k.channelKinds()})
 }
@@ -134,7 +134,7 @@ func (k *keeper) spawnFailure(serial uint64, err error) *link.SpawnFailed {
 	if errors.As(err, &errno) {
 		f.Errno, f.Shortage = int(errno), platform.IsShortage(errno)
 	}
-	if on := (*step.Failure)(nil); errors.As(err, &on) {
+	if on := (*start.Failure)(nil); errors.As(err, &on) {
 		f.Doing = on.Doing
 	}
 	return f

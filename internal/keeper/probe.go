@@ -7,8 +7,8 @@ import (
 	"syscall"
 	"time"
 
-	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/start"
 )
 
 // probeTimeout is how long a probe may take.
@@ -25,9 +25,9 @@ func (k *keeper) orderProbe(m *link.Probe) {
 		return
 	}
 	c.probed = nil
-	p := process{path: k.probe.Path, argv: k.probe.For(c.PID, c.Index, c.Generation), env: os.Environ()}
-	words, _ := launch.Hear(k.log.With("worker", c.PID), "the probe said", launch.FewLines)
-	p.files = []uintptr{k.devNull.Fd(), k.devNull.Fd(), words.Stderr()}
+	p := process{program: &start.Program{Path: k.probe.Path}, argv: k.probe.For(c.PID, c.Index, c.Generation), env: os.Environ()}
+	words, _ := start.Hear(k.log.With("worker", c.PID), "the probe said", start.FewLines)
+	p.files = []uintptr{k.devNull.Fd(), k.devNull.Fd(), words.FD()}
 	t := &task{name: "probe", group: true, words: words}
 	t.begun = func(a answer) {
 		switch {

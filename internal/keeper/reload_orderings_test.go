@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/start"
 )
 
 func TestOldMasterClosesItsLinkJustBeforeTheNewOneGreets(t *testing.T) {
@@ -114,7 +116,12 @@ func TestBinaryIsAFIFO(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, _, err := (realSystem{}).start(process{held: f, argv: []string{"p"}}); err == nil {
-		t.Error("a FIFO was executed")
+	pid, report, err := realSystem{}.start(stepsTo(process{program: &start.Program{File: f}, argv: []string{"p"}}))
+	if err != nil {
+		t.Fatal(err)
 	}
+	if why, yes := programFailed(report.Wait()); !yes || why != syscall.EACCES {
+		t.Errorf("a FIFO was executed: %v", why)
+	}
+	realSystem{}.reap(pid)
 }

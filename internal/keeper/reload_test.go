@@ -345,8 +345,8 @@ func TestAfterACrashTheBinaryOfTheDeadIsStarted(t *testing.T) {
 	k.masterDies()
 	k.deadlines()
 	_, j := k.spawner.next()
-	if j.process.held != held {
-		t.Errorf("the next master is started from %v, want %v", j.process.held, held)
+	if j.process.program.File != held {
+		t.Errorf("the next master is started from %v, want %v", j.process.program.File, held)
 	}
 }
 

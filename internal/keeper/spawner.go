@@ -10,7 +10,7 @@ import (
 	"einhyrningsins/internal/channel"
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/platform"
-	"einhyrningsins/internal/step"
+	"einhyrningsins/internal/start"
 )
 
 // job is something that the spawning thread does, in order: start a worker or
@@ -31,7 +31,7 @@ type answer struct {
 	at  time.Duration
 	err error
 
-	report *step.Report // of a worker that has not reached its program yet; nil: it has
+	report *start.Report // of a worker that has not reached its program yet; nil: it has
 
 	bound    claim.Bound  // of a job to renew
 	channels channel.List // our ends of the worker's
@@ -79,15 +79,15 @@ func (s spawner) serve(sys system, jobs <-chan job) {
 		case j.renew != nil:
 			a.bound, a.err = j.renew.Rebind()
 		default:
-			start(sys, &a)
+			carryOut(sys, &a)
 		}
 		a.at = sys.now()
 		s.answers <- a
 	}
 }
 
-// start runs a process, with the channels that the job says.
-func start(sys system, a *answer) {
+// carryOut starts a process, with the channels that the job says.
+func carryOut(sys system, a *answer) {
 	p := a.job.process
 	ours, theirs, files, env, err := channel.Make(a.job.channels, p.files, p.env)
 	p.files, p.env = files, env

@@ -17,11 +17,10 @@ import (
 	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
-	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/notify"
 	"einhyrningsins/internal/platform"
-	"einhyrningsins/internal/step"
+	"einhyrningsins/internal/start"
 	"einhyrningsins/internal/version"
 )
 
@@ -143,7 +142,7 @@ func (k *keeper) leftBehind(err error) {
 
 // prepare makes all that a first master needs, or leaves nothing behind.
 func (k *keeper) prepare(ctx context.Context, world World) (err error) {
-	step.LearnFileLimit()
+	start.LearnFileLimit()
 	if k.cfg.AckBy == config.ByNotify && !notify.HasSocket {
 		return errors.New("cannot use --ack-mode notify: this system does not tell who sent a datagram; try --ack-mode fd")
 	}
@@ -226,14 +225,14 @@ func (k *keeper) describe(world World) error {
 	}
 	k.worker.step = k.stepOrders()
 	saw, _ := world.First.Msg.(*link.Saw)
-	if err := launch.Check(saw, world.First.FDs, world.At.Program); err != nil {
+	if err := start.Check(saw, world.First.FDs, world.At.Program); err != nil {
 		return err
 	}
-	first, err := launch.Of(1, saw, world.First.FDs)
+	first, err := start.Of(1, saw, world.First.FDs)
 	if err != nil {
 		return err
 	}
 	first.Env = k.contract.Base(first.Environ, 1)
-	k.looks = looks{launches: map[int]*launch.Launch{1: first}, newest: 1, at: world.At, limit: lookLimit}
+	k.looks = looks{launches: map[int]*start.Launch{1: first}, newest: 1, at: world.At, limit: lookLimit}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/link"
-	"einhyrningsins/internal/step"
+	"einhyrningsins/internal/start"
 )
 
 // maxSteps is how many workers may be on the way to their program at once: as
@@ -30,18 +30,18 @@ type onTheWay struct {
 // stepped is what became of one.
 type stepped struct {
 	pid int
-	err error // a *step.Failure; nil: the program was executed
+	err error // a *start.Failure; nil: the program was executed
 }
 
 // stepsTo makes a process one that takes a step before its program.
 func stepsTo(p process) process {
-	p.step = &step.Orders{Keeper: os.Getpid()}
+	p.step = &start.Orders{Keeper: os.Getpid()}
 	return p
 }
 
 // stepOrders are for workers.
-func (k *keeper) stepOrders() *step.Orders {
-	return &step.Orders{Keeper: os.Getpid(), Orphan: k.worker.orphan, Limits: k.cfg.Limits}
+func (k *keeper) stepOrders() *start.Orders {
+	return &start.Orders{Keeper: os.Getpid(), Orphan: k.worker.orphan, Limits: k.cfg.Limits}
 }
 
 // stepBegun waits for what becomes of a process. Its end is not looked at before,
@@ -117,7 +117,7 @@ func (k *keeper) killStepOf(t *task) {
 // programFailed tells whether a process came as far as its program, and why that
 // could not be executed.
 func programFailed(err error) (why syscall.Errno, yes bool) {
-	if f := (*step.Failure)(nil); errors.As(err, &f) && f.Doing == "" {
+	if f := (*start.Failure)(nil); errors.As(err, &f) && f.Doing == "" {
 		return f.Errno, true
 	}
 	return 0, false

@@ -10,7 +10,7 @@ import (
 
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
-	"einhyrningsins/internal/step"
+	"einhyrningsins/internal/start"
 )
 
 // testStep is a process that exists and has not reached its program.
@@ -29,7 +29,7 @@ func (k *testKeeper) beginStep() testStep {
 func (k *testKeeper) stepOfNextJob() testStep {
 	k.t.Helper()
 	j, pid := k.begin()
-	report, theirs, err := step.NewReport("be so", "be fast")
+	report, theirs, err := start.NewReport("be so", "be fast")
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -7,10 +7,9 @@ import (
 	"syscall"
 	"time"
 
-	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
-	"einhyrningsins/internal/step"
+	"einhyrningsins/internal/start"
 )
 
 // system is the one seam between the keeper and the operating system's
@@ -20,7 +19,7 @@ type system interface {
 	now() time.Duration // CLOCK_MONOTONIC
 	// start runs a process, and is called on one locked thread. One with a report has
 	// not reached its program yet; without, that was executed.
-	start(p process) (pid int, report *step.Report, err error)
+	start(p process) (pid int, report *start.Report, err error)
 	// kill sends sig to a process, or to its whole group.
 	kill(pid int, sig syscall.Signal, group bool) error
 	// ended finds a child that has ended and leaves it unreaped; 0: none.
@@ -35,15 +34,13 @@ type system interface {
 
 // process is what start needs to know.
 type process struct {
-	path    string
-	place   *launch.Place // not nil: where the program is, and where it begins
-	held    *os.File      // not nil: the program
+	program *start.Program
 	argv    []string
 	env     []string
 	files   []uintptr // fd 0 and up
 	blocked []syscall.Signal
 	orphan  syscall.Signal // what it gets when we die; 0: nothing
-	step    *step.Orders   // what it does before; nil: it is our own binary
+	step    *start.Orders  // what it does before; nil: it is our own binary
 }
 
 // realSystem is the real one.
@@ -51,14 +48,14 @@ type realSystem struct{}
 
 func (realSystem) now() time.Duration { return link.Now() }
 
-func (realSystem) start(p process) (pid int, report *step.Report, err error) {
+func (realSystem) start(p process) (pid int, report *start.Report, err error) {
 	restore := platform.SetSignalMask(p.blocked)
 	defer restore()
 	if p.step != nil {
-		return step.Start(*p.step, step.Target{Place: p.place, File: p.held, Path: p.path}, p.argv, p.env, p.files)
+		return start.Fork(*p.step, p.program, p.argv, p.env, p.files)
 	}
 	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: p.orphan}
-	pid, err = syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{Env: p.env, Files: p.files, Sys: attr})
+	pid, err = syscall.ForkExec(p.program.Path, p.argv, &syscall.ProcAttr{Env: p.env, Files: p.files, Sys: attr})
 	return pid, nil, err
 }
 

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"einhyrningsins/internal/launch"
+	"einhyrningsins/internal/start"
 )
 
 // task is a process of the keeper's that is no worker: a master, one that is to be
@@ -19,7 +19,7 @@ type task struct {
 	by    time.Duration // when it is late; 0: never
 	dead  bool          // it was killed
 	group bool          // what it has started ends with it
-	words *launch.Words // what it says on stderr; or nil
+	words *start.Stderr // what it says on stderr; or nil
 	begun func(answer)  // takes what became of its start; nil: nobody waits for it
 	late  func()        // nil: it is killed
 	ended func(syscall.WaitStatus)

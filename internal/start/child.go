@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package step
+package start
 
 import (
 	"runtime"
@@ -8,8 +8,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"einhyrningsins/internal/launch"
 )
 
 // workingDirectory is AT_FDCWD, -100.
@@ -213,7 +211,7 @@ func (p *plan) find() {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (p *plan) is(dir uintptr, path *byte, id *launch.ID) bool {
+func (p *plan) is(dir uintptr, path *byte, id *ID) bool {
 	_, _, errno := syscall.RawSyscall6(unix.SYS_STATX, dir, uintptr(unsafe.Pointer(path)), 0, unix.STATX_INO, uintptr(unsafe.Pointer(&p.stat)), 0)
 	return errno == 0 && p.stat.Dev_major == id.Major && p.stat.Dev_minor == id.Minor && p.stat.Ino == id.Ino
 }

@@ -1,21 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package step starts every process that is not our own binary: fork(2), and then
-// what only the process itself can do that is to become the program. There it
-// learns its own pid, for LISTEN_PID, puts on user, groups and limits, and finds
-// the program.
-//
-// Whoever executes something from a disk may wait there, for as long as a dead file
-// server takes. While os/exec starts a program it holds a processor until that was
-// executed, and the garbage collector waits for it: the keeper itself would stand
-// still. So this fork waits for nothing. It returns at once, and what became of the
-// child comes over a pipe: a worker counts as started when its program was executed.
-//
-// Between fork(2) and execve(2) a child of a Go program can do nothing but make
-// system calls. So all is prepared before: plan.go makes the list of calls from
-// what the process is to become, child.go makes the calls. large.go names what
-// execve(2) found too large, limit.go knows how many files a program may have open.
-package step
+package start
 
 import (
 	"errors"
@@ -28,12 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/config"
-	"einhyrningsins/internal/launch"
 )
 
-// Name is what ps shows of a process until it has executed its program. Its
+// StepName is what ps shows of a process until it has executed its program. Its
 // command line is the keeper's until then.
-const Name = "einhyrn-step"
+const StepName = "einhyrn-step"
 
 // Orders are what the process does to itself.
 type Orders struct {
@@ -42,19 +26,11 @@ type Orders struct {
 	Limits config.Limits
 }
 
-// Target is what a process becomes: a program at a place, or one that is held open,
-// or one with a path.
-type Target struct {
-	Place *launch.Place
-	File  *os.File
-	Path  string
-}
-
-// Start forks a process that becomes the target with these arguments, environment
+// Fork starts a process that becomes the program with these arguments, environment
 // and descriptors, in a process group of its own. It does not wait for that: the
 // caller calls Wait or Close of the report. The parent, of whose end Orphan speaks,
 // is the calling thread, prctl(2), so that is to be locked and to live on.
-func Start(o Orders, t Target, argv, env []string, files []uintptr) (pid int, r *Report, err error) {
+func Fork(o Orders, t *Program, argv, env []string, files []uintptr) (pid int, r *Report, err error) {
 	r, theirs, err := NewReport()
 	if err != nil {
 		return 0, nil, err

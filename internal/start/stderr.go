@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package launch
+package start
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mostWords is how much is kept of what a process that looks has said.
-const mostWords = 1 << 10
+// mostStderr is how much is kept of what a process that looks has said.
+const mostStderr = 1 << 10
 
 // How many lines go to the log.
 const (
@@ -24,11 +24,11 @@ const (
 	FewLines  = 16   // of what is run again and again
 )
 
-// Words is what a process says on stderr that the operator's command runs in. A
+// Stderr is what a process says on stderr that the operator's command runs in. A
 // goroutine reads it, so that nobody has to wait; each line goes to the log, which
 // never makes anyone wait either, and the last of all is delivered in the end. Its
-// methods are for one goroutine, and work for no Words, too.
-type Words struct {
+// methods are for one goroutine, and work for none, too.
+type Stderr struct {
 	from *os.File
 	to   *os.File // the process's, until it was started
 	last chan string
@@ -36,7 +36,7 @@ type Words struct {
 
 // Hear makes a pipe and listens to it. Of what is said the log gets so many lines
 // at most, under this text.
-func Hear(log *slog.Logger, text string, most int) (*Words, error) {
+func Hear(log *slog.Logger, text string, most int) (*Stderr, error) {
 	var fds [2]int
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("cannot make a pipe: %w", err)
@@ -46,7 +46,7 @@ func Hear(log *slog.Logger, text string, most int) (*Words, error) {
 		closeFDs(fds[:])
 		return nil, fmt.Errorf("cannot use a pipe: %w", err)
 	}
-	w := &Words{os.NewFile(uintptr(fds[0]), "words"), os.NewFile(uintptr(fds[1]), "stderr"), make(chan string, 1)}
+	w := &Stderr{os.NewFile(uintptr(fds[0]), "stderr"), os.NewFile(uintptr(fds[1]), "stderr"), make(chan string, 1)}
 	go listen(w.from, w.last, func(line string) {
 		switch most--; {
 		case most >= 0:
@@ -58,8 +58,8 @@ func Hear(log *slog.Logger, text string, most int) (*Words, error) {
 	return w, nil
 }
 
-// Stderr is the end to write to; our own for no Words.
-func (w *Words) Stderr() uintptr {
+// FD is the end to write to; our own for none.
+func (w *Stderr) FD() uintptr {
 	if w == nil {
 		return 2
 	}
@@ -67,7 +67,7 @@ func (w *Words) Stderr() uintptr {
 }
 
 // Started closes that end, which the process has now, or nobody.
-func (w *Words) Started() {
+func (w *Stderr) Started() {
 	if w != nil {
 		w.to.Close()
 	}
@@ -75,7 +75,7 @@ func (w *Words) Started() {
 
 // End lets the last words be delivered, though somebody may still hold the
 // pipe. It may be called again.
-func (w *Words) End() {
+func (w *Stderr) End() {
 	if w != nil {
 		_ = w.from.SetReadDeadline(time.Unix(1, 0))
 	}
@@ -85,7 +85,7 @@ func listen(from *os.File, last chan<- string, say func(line string)) {
 	var tail, line []byte
 	take := func(b []byte) {
 		tail = append(tail, b...)
-		if cut := len(tail) - mostWords; cut > 0 {
+		if cut := len(tail) - mostStderr; cut > 0 {
 			for cut < len(tail) && !utf8.RuneStart(tail[cut]) {
 				cut++ // not amid a character
 			}
@@ -93,7 +93,7 @@ func listen(from *os.File, last chan<- string, say func(line string)) {
 		}
 		for line = append(line, b...); ; {
 			head, rest, whole := bytes.Cut(line, []byte("\n"))
-			if !whole && len(line) < mostWords {
+			if !whole && len(line) < mostStderr {
 				return
 			}
 			if len(bytes.TrimSpace(head)) > 0 {

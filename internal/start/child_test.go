@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package step
+package start
 
 import (
 	"fmt"
@@ -34,7 +34,7 @@ func TestAChildThatHangsHoldsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newPlan(Orders{Keeper: os.Getpid()}, Target{Path: "/bin/true"}, []string{"p"}, nil, []uintptr{held.Fd(), held.Fd()}, theirs.Fd())
+	p, err := newPlan(Orders{Keeper: os.Getpid()}, &Program{Path: "/bin/true"}, []string{"p"}, nil, []uintptr{held.Fd(), held.Fd()}, theirs.Fd())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestAChildThatHangsHoldsNothing(t *testing.T) {
 	await(t, "the child waits", func() bool {
 		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 		where, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid))
-		return string(status) == Name+"\n" && (strings.Contains(string(where), "fifo") || strings.Contains(string(where), "wait_for_partner"))
+		return string(status) == StepName+"\n" && (strings.Contains(string(where), "fifo") || strings.Contains(string(where), "wait_for_partner"))
 	})
 	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 	var names []string
@@ -93,7 +93,7 @@ func await(t *testing.T, what string, f func() bool) {
 // that Go's runtime makes of it, unless somebody changes ours.
 func TestTheLimitOfFiles(t *testing.T) {
 	known := LearnFileLimit()
-	place := placeOf(t, inDir(t, "#!/bin/sh\nulimit -Sn\nulimit -Hn\n"), "p").Place
+	place := placeOf(t, inDir(t, "#!/bin/sh\nulimit -Sn\nulimit -Hn\n"), "p").Held
 	want := fmt.Sprintf("%s\n%s\n", limitText(known.programs.Cur), limitText(known.programs.Max))
 	if got := take(t, Orders{}, place, nil, "p"); got.err != nil || got.output != want {
 		t.Errorf("%v, and %q; want %q", got.err, got.output, want)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package launch
+package start
 
 import (
 	"fmt"
@@ -33,7 +33,7 @@ type Looking struct {
 	saw    *link.Saw  // its answer, with two descriptors
 	fds    []int
 	reason string // why it has failed
-	words  *Words
+	stderr *Stderr
 	last   string // the last that it said on stderr
 	silent bool   // nothing more of that comes
 }
@@ -45,7 +45,7 @@ func Look(generation int, at *link.LookAt, by time.Duration, log *slog.Logger) (
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a socket: %w", err)
 	}
-	words, err := Hear(log.With("generation", generation), "said while looking", ManyLines)
+	stderr, err := Hear(log.With("generation", generation), "said while looking", ManyLines)
 	if err != nil {
 		conn.Close()
 		theirs.Close()
@@ -54,12 +54,12 @@ func Look(generation int, at *link.LookAt, by time.Duration, log *slog.Logger) (
 	conn.Send(at)
 	return &Looking{
 		Generation: generation, By: by,
-		at: at, theirs: theirs, conn: conn, words: words,
+		at: at, theirs: theirs, conn: conn, stderr: stderr,
 	}, nil
 }
 
 // Files are its stderr and its end of the socket.
-func (l *Looking) Files() []uintptr { return []uintptr{l.words.Stderr(), l.theirs.Fd()} }
+func (l *Looking) Files() []uintptr { return []uintptr{l.stderr.FD(), l.theirs.Fd()} }
 
 // In delivers what it answers, to be told to Says. It works for no look, too,
 // and so does Said, for Heard.
@@ -75,7 +75,7 @@ func (l *Looking) Said() <-chan string {
 	if l == nil || l.silent {
 		return nil
 	}
-	return l.words.last
+	return l.stderr.last
 }
 
 // Conn is where the answer comes from; nil when its end was read.
@@ -105,7 +105,7 @@ func (l *Looking) closeTheirs() {
 	if l.binary != nil {
 		l.binary.Close()
 	}
-	l.words.Started()
+	l.stderr.Started()
 }
 
 // Says takes what comes from the process: one answer, then the end. The command
@@ -207,7 +207,7 @@ func (l *Looking) Over() (launch *Launch, reason string, over bool) {
 		return nil, "", false
 	}
 	if !l.silent {
-		l.words.End() // the last of it is there by now
+		l.stderr.End() // the last of it is there by now
 		return nil, "", false
 	}
 	switch {
@@ -243,6 +243,6 @@ func (l *Looking) Close(queued bool) {
 	closeFDs(l.fds)
 	l.fds = nil
 	if !l.silent {
-		l.words.End()
+		l.stderr.End()
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package step
+package start
 
 import (
 	"fmt"
@@ -15,7 +15,6 @@ import (
 
 	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/config"
-	"einhyrningsins/internal/launch"
 )
 
 // plan is all that the child does, prepared for [plan.child]. Pointers that calls
@@ -46,12 +45,12 @@ type plan struct {
 	keep []any
 }
 
-// place is a [launch.Place] for the child.
+// place is a [Program] in its directory, for the child.
 type place struct {
 	there     bool
 	dir, file uintptr // descriptors
-	dirID     launch.ID
-	fileID    launch.ID
+	dirID     ID
+	fileID    ID
 	paths     [2]*byte // by which the file may be found, seen from the directory
 	script    bool
 	enter     byte // what could not be done if the directory cannot be gone to
@@ -69,12 +68,12 @@ type call struct {
 const mostDigits = 8
 
 var (
-	comm       = []byte(Name + "\x00")
+	comm       = []byte(StepName + "\x00")
 	scoreFile  = []byte("/proc/self/oom_score_adj\x00")
 	whereWeAre = []byte("/proc/self/cwd\x00") // "." takes a right to search
 )
 
-func newPlan(o Orders, t Target, argv, env []string, files []uintptr, report uintptr) (*plan, error) {
+func newPlan(o Orders, t *Program, argv, env []string, files []uintptr, report uintptr) (*plan, error) {
 	p := &plan{doing: []string{""}, keeper: uintptr(o.Keeper)}
 	if err := p.words(argv, env); err != nil {
 		return nil, err
@@ -82,11 +81,10 @@ func newPlan(o Orders, t Target, argv, env []string, files []uintptr, report uin
 	// Those of the program, then those that are closed when it is executed.
 	all := slices.Clone(files)
 	ours := len(all)
-	switch {
-	case t.Place != nil:
-		all = append(all, t.Place.File.Fd(), t.Place.Dir.Fd())
-	case t.File != nil:
-		all = append(all, t.File.Fd())
+	for _, f := range []*os.File{t.File, t.Dir} {
+		if f != nil {
+			all = append(all, f.Fd())
+		}
 	}
 	p.report = uintptr(len(all))
 	p.arrange(append(all, report), ours)
@@ -94,15 +92,15 @@ func newPlan(o Orders, t Target, argv, env []string, files []uintptr, report uin
 	p.add(&p.descriptors, "", unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&comm[0])))
 
 	path := t.Path
-	if t.Place != nil || t.File != nil {
+	if t.File != nil {
 		path = "/proc/self/fd/" + strconv.Itoa(ours)
 	}
 	var err error
 	if p.path, err = syscall.BytePtrFromString(path); err != nil {
 		return nil, err
 	}
-	if t.Place != nil {
-		if err := p.programAt(t.Place, uintptr(ours)); err != nil {
+	if t.Dir != nil {
+		if err := p.programAt(t, uintptr(ours)); err != nil {
 			return nil, err
 		}
 	}
@@ -197,7 +195,7 @@ func (p *plan) arrange(all []uintptr, count int) {
 
 // programAt plans how the program is found, whose file and directory have these
 // descriptors.
-func (p *plan) programAt(from *launch.Place, file uintptr) error {
+func (p *plan) programAt(from *Program, file uintptr) error {
 	p.place = place{
 		there: true, file: file, dir: file + 1, dirID: from.DirID, fileID: from.FileID, script: from.Script,
 		enter: p.number("go to the directory " + from.Directory),

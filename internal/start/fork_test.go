@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package step
+package start
 
 import (
 	"bytes"
@@ -19,7 +19,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/config"
-	"einhyrningsins/internal/launch"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
 )
@@ -30,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // placeOf is a place with that program, as a look has found it.
-func placeOf(t *testing.T, dir, path string) *launch.Launch {
+func placeOf(t *testing.T, dir, path string) *Launch {
 	t.Helper()
 	var fds []int
 	for _, name := range []string{dir, filepath.Join(dir, path)} {
@@ -41,7 +40,7 @@ func placeOf(t *testing.T, dir, path string) *launch.Launch {
 		fds = append(fds, fd)
 	}
 	text, _ := os.ReadFile(filepath.Join(dir, path))
-	l, err := launch.Of(1, &link.Saw{
+	l, err := Of(1, &link.Saw{
 		Directory: []byte(dir), Path: []byte(path), Resolved: []byte(filepath.Join(dir, path)), Script: bytes.HasPrefix(text, []byte("#!")),
 	}, fds)
 	if err != nil {
@@ -62,13 +61,13 @@ type taken struct {
 // testEnv is in the environment of each.
 var testEnv = "PATH=" + os.Getenv("PATH")
 
-func take(t *testing.T, o Orders, place *launch.Place, env []string, argv ...string) taken {
+func take(t *testing.T, o Orders, place *Program, env []string, argv ...string) taken {
 	t.Helper()
 	return takeWith(t, nil, o, place, env, argv...)
 }
 
 // takeWith gives the process more descriptors than the four that each gets.
-func takeWith(t *testing.T, more []uintptr, o Orders, place *launch.Place, env []string, argv ...string) taken {
+func takeWith(t *testing.T, more []uintptr, o Orders, place *Program, env []string, argv ...string) taken {
 	t.Helper()
 	if o.Keeper == 0 {
 		o.Keeper = os.Getpid()
@@ -84,7 +83,7 @@ func takeWith(t *testing.T, more []uintptr, o Orders, place *launch.Place, env [
 	}
 	defer out.Close()
 	env = append([]string{testEnv}, env...)
-	pid, report, err := Start(o, Target{Place: place}, argv, env, append([]uintptr{null.Fd(), out.Fd(), out.Fd(), null.Fd()}, more...))
+	pid, report, err := Fork(o, place, argv, env, append([]uintptr{null.Fd(), out.Fd(), out.Fd(), null.Fd()}, more...))
 	if err != nil {
 		return taken{err: err}
 	}
@@ -122,7 +121,7 @@ func TestTheWorkerIsTheProgram(t *testing.T) {
 	dir := inDir(t, show)
 	env := []string{"LISTEN_PID=", "GODEBUG=inittrace=1", "GOGC=7", "GOTRACEBACK=all"}
 	mask := 0o27
-	got := take(t, Orders{Limits: config.Limits{Umask: &mask, NoNewPrivs: true}}, placeOf(t, dir, "p").Place, env, "name", "a b")
+	got := take(t, Orders{Limits: config.Limits{Umask: &mask, NoNewPrivs: true}}, placeOf(t, dir, "p").Held, env, "name", "a b")
 	if got.err != nil || got.status != 0 {
 		t.Fatalf("%+v", got)
 	}
@@ -144,7 +143,7 @@ const mostOfOne = mostPages*4096 - 1
 // TestWhatExecveTakesGoesThrough has variables as large as execve(2) takes them, of Go's
 // runtime too.
 func TestWhatExecveTakesGoesThrough(t *testing.T) {
-	place := placeOf(t, inDir(t, "#!/bin/sh\necho ${#GODEBUG} ${#GOGC} $LISTEN_PID\n"), "p").Place
+	place := placeOf(t, inDir(t, "#!/bin/sh\necho ${#GODEBUG} ${#GOGC} $LISTEN_PID\n"), "p").Held
 	for _, size := range []int{99 << 10, 127 << 10, mostOfOne} {
 		env := []string{"LISTEN_PID="}
 		for _, name := range []string{"GODEBUG=", "GOGC="} {
@@ -161,7 +160,7 @@ func TestWhatExecveTakesGoesThrough(t *testing.T) {
 // last byte.
 func TestTheStepTakesNoRoom(t *testing.T) {
 	dir := inDir(t, "#!/bin/sh\n")
-	place := placeOf(t, dir, "p").Place
+	place := placeOf(t, dir, "p").Held
 	argv := []string{"p"}
 	for room := int(mostTogether(nil)); room > mostOfOne; room -= sizeOf(argv[1]) {
 		argv = append(argv, strings.Repeat("y", mostOfOne/2))
@@ -192,7 +191,7 @@ func TestTheStepTakesNoRoom(t *testing.T) {
 
 // TestWhatIsTooLargeIsNamed by what it is, without what is in it.
 func TestWhatIsTooLargeIsNamed(t *testing.T) {
-	place := placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Place
+	place := placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Held
 	large := strings.Repeat("x", mostOfOne+1)
 	for _, try := range []struct {
 		env, argv []string
@@ -230,7 +229,7 @@ func TestTheHeldFileIsExecuted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := take(t, Orders{}, l.Place, nil, "name", "word")
+		got := take(t, Orders{}, l.Held, nil, "name", "word")
 		if got.err != nil || got.status != 0 || !strings.Contains(got.output, "word") {
 			t.Errorf("%+v", got)
 		}
@@ -265,7 +264,7 @@ func TestWhatFailsIsTold(t *testing.T) {
 		{name: "a limit that cannot be", dir: gone, o: Orders{Limits: config.Limits{Rlimits: []config.Rlimit{{Name: "nofile", Soft: 1 << 40, Hard: 1 << 40}}}}, want: Failure{"set the limit nofile=1099511627776", syscall.EPERM}},
 		{name: "no keeper", dir: gone, o: Orders{Keeper: 1}, want: Failure{"begin without a keeper", syscall.ESRCH}},
 	} {
-		got := take(t, try.o, placeOf(t, try.dir, "p").Place, try.env, "p")
+		got := take(t, try.o, placeOf(t, try.dir, "p").Held, try.env, "p")
 		var f *Failure
 		if !errors.As(got.err, &f) || *f != try.want || got.status.ExitStatus() != 1 || got.output != "" {
 			t.Errorf("%s: %+v, want %+v", try.name, got, try.want)
@@ -287,7 +286,7 @@ func TestAStepThatComesToNothing(t *testing.T) {
 }
 
 func TestAZeroByteIsNoArgument(t *testing.T) {
-	place := placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Place
+	place := placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Held
 	for _, argv := range [][]string{{"p", "a\x00b"}, {"p"}} {
 		env := []string{"A=" + strings.Repeat("\x00", 2-len(argv))}
 		if got := take(t, Orders{}, place, env, argv...); !errors.Is(got.err, syscall.EINVAL) {

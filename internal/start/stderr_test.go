@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package launch
+package start
 
 import (
 	"bytes"
@@ -24,13 +24,13 @@ func TestOnlyTheLastWordsAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := f.WriteString(strings.Repeat("é", mostWords) + "\n\xff the end"); err != nil {
+	if _, err := f.WriteString(strings.Repeat("é", mostStderr) + "\n\xff the end"); err != nil {
 		t.Fatal(err)
 	}
 	w.End() // somebody still holds the pipe
 	select {
 	case last := <-w.last:
-		if len(last) > mostWords+2 || !strings.HasSuffix(last, "é\n\uFFFD the end") {
+		if len(last) > mostStderr+2 || !strings.HasSuffix(last, "é\n\uFFFD the end") {
 			t.Errorf("the last words are %q", last)
 		}
 	case <-time.After(20 * time.Second):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package step
+package start
 
 import (
 	"fmt"
@@ -12,13 +12,11 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"einhyrningsins/internal/launch"
 )
 
 // inBin makes here/bin/prog, as a script or a binary that says by which path it was
 // executed, and where it is.
-func inBin(t *testing.T, script bool) (dir string, l *launch.Launch, run func() string) {
+func inBin(t *testing.T, script bool) (dir string, l *Launch, run func() string) {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -44,7 +42,7 @@ func inBin(t *testing.T, script bool) (dir string, l *launch.Launch, run func() 
 		if !script { // the kernel tells the path by its last part
 			argv = append(argv, "-c", "read comm </proc/$$/comm; echo $comm; readlink /proc/$$/cwd")
 		}
-		got := take(t, Orders{}, l.Place, nil, argv...)
+		got := take(t, Orders{}, l.Held, nil, argv...)
 		if got.err != nil || got.status != 0 {
 			t.Errorf("%+v", got)
 		}
@@ -83,11 +81,11 @@ func TestAPathIsTakenForAsLongAsItLeadsThere(t *testing.T) {
 			}
 			want("bin/prog", dir)
 			// The name leads elsewhere, the file is where it was.
-			l.Place.Path = "bin/current"
+			l.Held.Path = "bin/current"
 			replace(t, filepath.Join(dir, "bin", "current"))
 			want(dir+"/bin/prog", dir)
 			// The directory is moved; the path seen from it still leads there.
-			l.Place.Path = "bin/prog"
+			l.Held.Path = "bin/prog"
 			if err := os.Rename(dir, dir+".moved"); err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +104,7 @@ func TestAPathIsTakenForAsLongAsItLeadsThere(t *testing.T) {
 // where they belong.
 func TestDescriptorsComeInOrder(t *testing.T) {
 	const count = 20
-	place := placeOf(t, inDir(t, "#!/bin/sh\nfor fd; do read word <&$fd; echo $word; done\n"), "p").Place
+	place := placeOf(t, inDir(t, "#!/bin/sh\nfor fd; do read word <&$fd; echo $word; done\n"), "p").Held
 	var fds []uintptr
 	for i := range count {
 		path := filepath.Join(t.TempDir(), "f")
@@ -169,7 +167,7 @@ func TestFewDescriptors(t *testing.T) {
 			t.Errorf("it says %q", got)
 		}
 		more := []uintptr{uintptr(last), 0, 1, uintptr(last)}
-		if got := takeWith(t, more, Orders{}, l.Place, nil, "name", "-c", "exit 0"); got.err != nil || got.status != syscall.WaitStatus(0) {
+		if got := takeWith(t, more, Orders{}, l.Held, nil, "name", "-c", "exit 0"); got.err != nil || got.status != syscall.WaitStatus(0) {
 			t.Errorf("%+v", got)
 		}
 	}

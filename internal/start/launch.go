@@ -1,17 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package launch is what the keeper knows of the workers of a generation before
-// they exist: what they are started from, and the look at it that may still be
-// under way.
-//
-// A Launch is the answer of a process that has looked (internal/look): an
-// environment, and a directory and a program that are held open, so that they
-// stay what they were. looking.go is the look itself, as seen from outside: a process of
-// which nothing is expected, because the operator's command runs in it; words.go
-// listens to what it says on standard error.
-//
-// Nothing in here waits, forks, signals or reaps. That is the keeper's.
-package launch
+package start
 
 import (
 	"fmt"
@@ -30,17 +19,21 @@ type Launch struct {
 	link.Launch
 	Environ []string // as it was found
 	Env     []string // as workers get it, but for their index
-	Place   *Place
+	Held    *Program
 }
 
-// Place is a directory and a program in it, as they were found.
-type Place struct {
-	Dir, File     *os.File
-	DirID, FileID ID
-	Directory     string // for people
-	Path          string // of the program as it was found, seen from the directory
-	Resolved      string // the same, absolute and without symbolic links
-	Script        bool   // an interpreter runs it, and wants a path
+// Program is what a process becomes. It may be a path and nothing else; or a file
+// that is held open; or a file and the directory that it was found in, so that both
+// stay what they were.
+type Program struct {
+	Path      string   // as it was found, seen from the directory
+	Resolved  string   // the same, absolute and without symbolic links; where there is a directory
+	Script    bool     // an interpreter runs it, and wants a path
+	File      *os.File // nil: whatever is at the path by then
+	FileID    ID
+	Dir       *os.File // nil: it begins where we are
+	DirID     ID
+	Directory string // for people
 }
 
 // ID is what makes a file the same, whatever its path.
@@ -70,7 +63,7 @@ func Check(saw *link.Saw, fds []int, program [][]byte) error {
 // Of makes a launch of what was seen, and takes the descriptors over.
 func Of(generation int, saw *link.Saw, fds []int) (*Launch, error) {
 	defer closeFDs(fds)
-	p := &Place{
+	p := &Program{
 		Directory: string(saw.Directory), Path: string(saw.Path), Resolved: string(saw.Resolved), Script: saw.Script,
 	}
 	for i, to := range []struct {
@@ -95,14 +88,14 @@ func Of(generation int, saw *link.Saw, fds []int) (*Launch, error) {
 			Generation: generation, Program: p.Resolved, Directory: p.Directory, Variables: len(saw.Env), At: time.Now(), Windows: saw.Windows,
 		},
 		Environ: wordsOf(saw.Env),
-		Place:   p,
+		Held:    p,
 	}, nil
 }
 
 // Close lets go of what is held.
-func (l *Launch) Close() { l.Place.close() }
+func (l *Launch) Close() { l.Held.close() }
 
-func (p *Place) close() {
+func (p *Program) close() {
 	for _, f := range []*os.File{p.Dir, p.File} {
 		if f != nil {
 			f.Close()
@@ -112,8 +105,8 @@ func (p *Place) close() {
 
 // Path is the program's for people.
 func (l *Launch) Path() string {
-	if strings.HasPrefix(l.Place.Path, "/") {
-		return l.Place.Path
+	if strings.HasPrefix(l.Held.Path, "/") {
+		return l.Held.Path
 	}
 	return l.Program
 }

@@ -2,7 +2,7 @@
 
 //go:build !386 && !arm
 
-package step
+package start
 
 import "golang.org/x/sys/unix"
 
