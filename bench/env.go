@@ -46,7 +46,7 @@ func newEnv(ctx context.Context, quick bool, stderr io.Writer) (*env, error) {
 	const module = "einhyrningsins/"
 	flags := "-s -w"
 	entry := "" // as in the Makefile
-	if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
+	if runtime.GOARCH == "amd64" {
 		entry = " -E " + module + "internal/entry.first"
 	}
 	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-trimpath", "-ldflags", flags, "-ldflags", module+"cmd/"+daemonBin+"="+flags+entry, "-o", dir+"/",

@@ -67,7 +67,7 @@ func (b built) Run() int {
 	}
 	defer os.RemoveAll(dir)
 	args := []string{"build", "-buildvcs=false", "-o", dir + "/"}
-	if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" { // as in the Makefile
+	if runtime.GOARCH == "amd64" { // as in the Makefile
 		args = append(args, "-ldflags", "einhyrningsins/cmd/einhyrningsins=-E einhyrningsins/internal/entry.first")
 	}
 	if raceEnabled {

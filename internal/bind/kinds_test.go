@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -48,7 +47,7 @@ func TestUDP(t *testing.T) {
 	if !errors.Is(err, unix.EADDRINUSE) || strings.Contains(err.Error(), "linger") {
 		t.Errorf("a second one: %v", err)
 	}
-	if runtime.GOOS == "linux" && !strings.Contains(err.Error(), "held by another -b of this same command") {
+	if !strings.Contains(err.Error(), "held by another -b of this same command") {
 		t.Errorf("a second one: the holder is not named: %v", err)
 	}
 }

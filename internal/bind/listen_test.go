@@ -5,7 +5,6 @@ package bind
 import (
 	"errors"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -46,9 +45,6 @@ func TestListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer CloseAll(sockets)
-	if runtime.GOOS != "linux" {
-		return
-	}
 	mustOpen(t, address+",r", AnyFamily)
 	if err := Listen(sockets); !errors.Is(err, unix.EADDRINUSE) || !strings.Contains(err.Error(), "cannot bind "+address+",r: listen: ") ||
 		!strings.Contains(err.Error(), "another -b of this same command (pid ") {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"runtime"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -241,7 +240,7 @@ func bindAddress(spec Spec, c candidate, others []*Socket) (_ *Socket, err error
 	if err := unix.Bind(s.FD, sa); err != nil {
 		return nil, os.NewSyscallError("bind", err)
 	}
-	if clashing(spec, c, others) != nil && spec.Kind == TCP && runtime.GOOS == "linux" {
+	if clashing(spec, c, others) != nil && spec.Kind == TCP {
 		return nil, os.NewSyscallError("bind", unix.EADDRINUSE) // r on both lets it pass, and only one may listen
 	}
 	s.Address, err = localAddress(s.FD)

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-//go:build linux || freebsd
-
 package bind
 
 import "golang.org/x/sys/unix"

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,9 +23,6 @@ import (
 // openUnix makes a stream socket at a path or with an abstract name. What is
 // stale there is replaced, and all else left alone.
 func openUnix(ctx context.Context, spec Spec, others []*Socket) (*Socket, error) {
-	if spec.Abstract() && runtime.GOOS != "linux" {
-		return nil, usagef("abstract names are Linux's; write it as in unix:/run/web.sock")
-	}
 	owner, group, err := account(spec)
 	if err != nil {
 		return nil, err

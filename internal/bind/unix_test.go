@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -100,9 +99,6 @@ func TestUnixOwner(t *testing.T) {
 }
 
 func TestUnixAbstract(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("abstract names are Linux's")
-	}
 	name := "@" + inDir(t, "name")
 	s := mustOpen(t, "unix:"+name+",backlog=3", AnyFamily)
 	if s.Address != name {
@@ -123,9 +119,6 @@ func TestUnixAbstract(t *testing.T) {
 
 // TestUnixLongest: a path has a final zero byte, an abstract name one in front.
 func TestUnixLongest(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("abstract names are Linux's")
-	}
 	name := "@" + strings.Repeat("n", 107)
 	s := mustOpen(t, "unix:"+name, AnyFamily)
 	if s.Address != name {
@@ -165,7 +158,7 @@ func TestUnixInTheWay(t *testing.T) {
 	if !errors.Is(err, claim.ErrServed) {
 		t.Errorf("live: %v", err)
 	}
-	if runtime.GOOS == "linux" && !strings.Contains(err.Error(), "another -b of this same command") {
+	if !strings.Contains(err.Error(), "another -b of this same command") {
 		t.Errorf("live: the holder is not named: %v", err)
 	}
 	// What somebody else puts there is not removed with ours.

@@ -67,7 +67,7 @@ func TestPIDFile(t *testing.T) {
 			t.Errorf("%s: %v, %v", what, info.Mode(), err)
 		}
 		_, err = put(path)
-		if err == nil || runtime.GOOS == "linux" && !strings.Contains(err.Error(), fmt.Sprintf("keeper %d has it", os.Getpid())) {
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("keeper %d has it", os.Getpid())) {
 			t.Errorf("%s: a second one: %v", what, err)
 		}
 		if err := p.Remove(); err != nil {
@@ -85,9 +85,6 @@ func TestPIDFile(t *testing.T) {
 // TestPIDFileOfALivingProcess: a number alone says nothing, for another process
 // may have it by now. What was there before the file was written can be meant.
 func TestPIDFileOfALivingProcess(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("this system does not tell how old a process is")
-	}
 	path := filepath.Join(t.TempDir(), "p")
 	alive := fmt.Sprintf("%d\n", os.Getppid())
 	if err := os.WriteFile(path, []byte(alive), 0o600); err != nil {
@@ -239,5 +236,29 @@ func TestWhatAnotherOnePutThereStays(t *testing.T) {
 	}
 	if got := says(t, path); got == "" {
 		t.Error("what another one wrote is gone")
+	}
+}
+
+func TestWhatCannotBeRemovedIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "p")
+	p, err := put(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(dir, 0o700)
+	if os.Geteuid() == 0 { // root may remove anything, so this thread is somebody else for files, setfsuid(2)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if _, err := unix.SetfsuidRetUid(65534); err != nil {
+			t.Fatal(err)
+		}
+		defer unix.SetfsuidRetUid(0)
+	}
+	if err := p.Remove(); err == nil || !strings.Contains(err.Error(), "cannot remove pid file "+path+": permission denied") {
+		t.Errorf("%v", err)
 	}
 }

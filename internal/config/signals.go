@@ -85,3 +85,10 @@ func SignalName(n int) string {
 	}
 	return "RTMIN+" + strconv.Itoa(n-rtMin)
 }
+
+// The real-time signals that programs may use: C libraries keep 32 and 33 for
+// themselves (signal(7), "Real-time signals").
+const (
+	rtMin = 34
+	rtMax = 64
+)

@@ -83,16 +83,9 @@ func (k *keeper) spawnThreadNice() *int {
 // niceWorker gives a worker that was just started its niceness, where that it
 // inherited is not the one already.
 func (k *keeper) niceWorker(c *child) {
-	n := k.cfg.Nice
-	switch {
-	case n.Worker == nil:
-	case n.Renice != "":
+	if n := k.cfg.Nice; n.Worker != nil && n.Renice != "" {
 		script := platform.Renice(n.Renice, *n.Worker, strconv.Itoa(c.PID))
 		k.spawner.wantFirst(job{task: k.renice(c), process: stepsTo(k.renicer(script))})
-	case !platform.ThreadsAreNice:
-		if err := platform.NiceGroup(c.PID, *n.Worker); err != nil {
-			k.log.Warn("cannot set the niceness of a worker", "pid", c.PID, "nice", *n.Worker, "error", err)
-		}
 	}
 }
 

@@ -54,7 +54,7 @@ type spawner struct {
 // this process has.
 func newSpawner(sys system, nice *int) (spawner, error) {
 	s := spawner{jobs: make(chan job), answers: make(chan answer)}
-	if nice == nil || !platform.ThreadsAreNice {
+	if nice == nil {
 		go s.serve(sys, s.jobs)
 		return s, nil
 	}

@@ -18,7 +18,6 @@ import (
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
-	"einhyrningsins/internal/notify"
 	"einhyrningsins/internal/platform"
 	"einhyrningsins/internal/start"
 	"einhyrningsins/internal/version"
@@ -143,9 +142,6 @@ func (k *keeper) leftBehind(err error) {
 // prepare makes all that a first master needs, or leaves nothing behind.
 func (k *keeper) prepare(ctx context.Context, world World) (err error) {
 	start.LearnFileLimit()
-	if k.cfg.AckBy == config.ByNotify && !notify.HasSocket {
-		return errors.New("cannot use --ack-mode notify: this system does not tell who sent a datagram; try --ack-mode fd")
-	}
 	k.devNull, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("cannot open %s: %w", os.DevNull, err)

@@ -26,9 +26,8 @@ const (
 // maxDatagram is what syslog daemons commonly take; a longer line is cut.
 const maxDatagram = 8 << 10
 
-// syslogPaths are where systems have the socket: Linux and FreeBSD, older
-// FreeBSD and macOS.
-var syslogPaths = []string{"/dev/log", "/var/run/log", "/var/run/syslog"}
+// syslogPaths are where the socket is.
+var syslogPaths = []string{"/dev/log"}
 
 // syslogWriter sends datagrams without ever waiting. The socket isn't
 // connected: each datagram finds its path anew, so a syslog daemon that was

@@ -11,9 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HasSocket tells whether there can be a NOTIFY_SOCKET that knows its senders.
-const HasSocket = true
-
 // Place is where the sockets of workers are to be.
 type Place struct {
 	Dir    string // made when it is missing; "": nowhere

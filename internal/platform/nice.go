@@ -11,13 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ThreadsAreNice: here niceness is a thread's own, and a child inherits that of
-// the thread that forks it, setpriority(2), sched(7). So workers come from a
-// thread with their niceness: none of them ever runs, or forks, with another,
-// and nothing has to be lowered again, which takes a privilege.
-const ThreadsAreNice = true
-
 // NiceThread sets the niceness of the calling thread, which must be locked.
+// Niceness is a thread's own, and a child inherits that of the thread that forks
+// it, setpriority(2), sched(7). So workers come from a thread with their niceness:
+// none of them ever runs, or forks, with another, and nothing has to be lowered
+// again, which takes a privilege.
 func NiceThread(nice int) error {
 	return whyNice(unix.Setpriority(unix.PRIO_PROCESS, 0, nice), nice)
 }
@@ -47,9 +45,6 @@ func NiceSelf(nice int) error {
 	}
 	return nil
 }
-
-// NiceGroup has nothing to do: see ThreadsAreNice.
-func NiceGroup(int, int) error { return nil }
 
 // whyNice says what is missing.
 func whyNice(err error, nice int) error {
