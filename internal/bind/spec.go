@@ -8,11 +8,13 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 )
 
-// maxPath is what fits into sun_path, unix(7): a path with its final zero byte,
+// MaxUnixPath is what fits into sun_path, unix(7): a path with its final zero byte,
 // or an abstract name behind the zero byte for which @ stands.
-const maxPath = 107
+const MaxUnixPath = len(unix.RawSockaddrUnix{}.Path) - 1
 
 // maxFD is above every descriptor that a system gives out.
 const maxFD = 1<<20 - 1
@@ -81,10 +83,10 @@ func (s *Spec) parsePath(path string) error {
 	switch {
 	case path == "" || path == "@":
 		return usagef("path %q has nothing in it; %s", path, right)
-	case s.Abstract() && len(path) > len("@")+maxPath:
-		return usagef("name of %d bytes is longer than the %d that an abstract one can have; %s", len(path)-len("@"), maxPath, right)
-	case !s.Abstract() && len(path) > maxPath:
-		return usagef("path of %d bytes is longer than the %d that a socket's can have; %s", len(path), maxPath, right)
+	case s.Abstract() && len(path) > len("@")+MaxUnixPath:
+		return usagef("name of %d bytes is longer than the %d that an abstract one can have; %s", len(path)-len("@"), MaxUnixPath, right)
+	case !s.Abstract() && len(path) > MaxUnixPath:
+		return usagef("path of %d bytes is longer than the %d that a socket's can have; %s", len(path), MaxUnixPath, right)
 	case !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl):
 		return usagef("path %q has bytes that cannot be shown; %s", path, right)
 	case !s.Abstract() && strings.HasSuffix(path, "/"):

@@ -32,6 +32,9 @@ const Forever = 0
 // workers as it likes.
 const NoLimit = 0
 
+// MaxNumber is how many workers may be wanted.
+const MaxNumber = 10_000
+
 // Config is everything that the command line decides. It is plain data: the
 // keeper hands it to each master as JSON.
 type Config struct {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"einhyrningsins/internal/bind"
 	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/tmpdir"
 )
@@ -183,9 +184,9 @@ func (c *Config) einhornPaths(environ []string) error {
 		}
 		*path = filepath.Join(dir, name+suffix)
 	}
-	if len(c.SocketPath) > maxSocketPath {
+	if len(c.SocketPath) > bind.MaxUnixPath {
 		return usagef("cannot use control socket %s: its path has %d bytes, more than the %d that the path of a socket can have; write a shorter one with -d",
-			show(c.SocketPath), len(c.SocketPath), maxSocketPath)
+			show(c.SocketPath), len(c.SocketPath), bind.MaxUnixPath)
 	}
 	return nil
 }

@@ -2,6 +2,8 @@
 
 package config
 
+import "einhyrningsins/internal/bind"
+
 // EinhornOptions returns the options of einhorn's command line, in the order of
 // its usage text: the one source for parser, usage, completion and manual, as
 // [Options] is under our own name.
@@ -32,7 +34,7 @@ func einhornFiles() []Option {
 		{
 			Name: "socket-path", Short: "d", Arg: "PATH", Unset: "TMP/einhorn.sock", Group: g, Example: "/run/einhorn.sock", files: true,
 			Help:  "Where to make the control socket",
-			value: func(d *draft) value { return pathValue(&d.cfg.SocketPath, maxSocketPath) },
+			value: func(d *draft) value { return pathValue(&d.cfg.SocketPath, bind.MaxUnixPath) },
 		},
 		{
 			Name: "pidfile", Short: "e", Arg: "PATH", Unset: "TMP/einhorn.pid", Group: g, Example: "/run/einhorn.pid", files: true,
@@ -79,7 +81,7 @@ func einhornWorkers() []Option {
 		{
 			Name: "number", Short: "n", Arg: "COUNT", Default: "1", Group: g, Example: "4",
 			Help:  "How many workers to run",
-			value: func(d *draft) value { return numberValue(&d.cfg.Number, 1, 10000) },
+			value: func(d *draft) value { return numberValue(&d.cfg.Number, 1, MaxNumber) },
 		},
 		{
 			Name: "preload", Short: "p", Arg: "PATH", Group: g, Example: "./app.rb", files: true,

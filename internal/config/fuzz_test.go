@@ -188,7 +188,7 @@ func checkInvariants(t *testing.T, args []string, c *Config) {
 			c.GracefulSignal != int(syscall.SIGKILL) && c.GracefulSignal != int(syscall.SIGSTOP),
 		"DrainTimeout":  c.DrainTimeout >= 0 && c.DrainTimeout <= MaxDuration,
 		"KillTimeout":   c.KillTimeout > 0 && c.KillTimeout <= MaxDuration,
-		"SocketPath":    filepath.IsAbs(c.SocketPath) && len(c.SocketPath) <= maxSocketPath,
+		"SocketPath":    filepath.IsAbs(c.SocketPath) && len(c.SocketPath) <= bind.MaxUnixPath,
 		"PidFile":       c.PidFile == "" || filepath.IsAbs(c.PidFile) && c.PidFile != c.SocketPath,
 		"LockFile":      c.LockFile == "" || filepath.IsAbs(c.LockFile) && c.LockFile != c.SocketPath && c.LockFile != c.PidFile,
 		"SignalTimeout": c.SignalTimeout >= 0 && c.SignalTimeout <= MaxDuration && (c.SignalTimeout == 0 || c.DrainTimeout == 0),

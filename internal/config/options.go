@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strconv"
 
+	"einhyrningsins/internal/bind"
 	"einhyrningsins/internal/childenv"
 )
 
@@ -58,7 +59,7 @@ func workerOptions() []Option {
 		{
 			Name: "number", Short: "n", Arg: "COUNT", Default: "1", Group: groups[0], Example: "4",
 			Help:  "How many workers to run, from 1 to 10000",
-			value: func(d *draft) value { return numberValue(&d.cfg.Number, 1, 10000) },
+			value: func(d *draft) value { return numberValue(&d.cfg.Number, 1, MaxNumber) },
 		},
 		{
 			Name: "command-name", Short: "c", Arg: "NAME", Group: groups[0], Example: "web",
@@ -238,7 +239,7 @@ func controlOptions() []Option {
 		{
 			Name: "socket-path", Short: "d", Arg: "PATH", Default: "/tmp/einhorn.sock", Group: g, Example: "/run/einhorn.sock", files: true,
 			Help:  "Where to make the control socket",
-			value: func(d *draft) value { return pathValue(&d.cfg.SocketPath, maxSocketPath) },
+			value: func(d *draft) value { return pathValue(&d.cfg.SocketPath, bind.MaxUnixPath) },
 		},
 		{
 			Name: "pidfile", Arg: "PATH", Unset: "none", Group: g, Example: "/run/einhyrningsins.pid", files: true,

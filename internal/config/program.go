@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -102,4 +103,31 @@ func executable(path string) (unix.Errno, string) {
 		return errno, fmt.Sprintf("%s (its mode is %04o)", errno, info.Mode().Perm())
 	}
 	return 0, ""
+}
+
+// BinaryPath is where the binary is that name stands for, when it is called as
+// from a shell with this environment; links are left as they are, so that one
+// that is switched leads elsewhere. argv[0] can be any word, even the name of
+// another program: it only counts if it leads to the file that we run.
+func BinaryPath(name string, environ []string) string {
+	running, _ := os.Executable()
+	running = strings.TrimSuffix(running, " (deleted)")
+	path, err := FindProgram(name, PathOf(environ))
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil || differ(path, running) {
+		return running
+	}
+	return path
+}
+
+// differ tells whether two paths lead to different files for sure.
+func differ(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return true
+	}
+	other, err := os.Stat(b)
+	return err == nil && !os.SameFile(one, other)
 }

@@ -17,9 +17,6 @@ import (
 // use, and far from where sums of durations overflow.
 const MaxDuration = 365 * 24 * time.Hour
 
-// maxSocketPath is what fits into sun_path with its final zero byte (unix(7)).
-const maxSocketPath = 107
-
 // maxCount bounds counts that have no natural limit.
 const maxCount = 1_000_000_000
 
@@ -180,7 +177,7 @@ func bindValue(p *[]bind.Spec) value {
 	return value{set: func(s string) error {
 		spec, err := bind.ParseSpec(s)
 		if err == nil && spec.Kind == bind.Unix && !spec.Abstract() {
-			if err = pathValue(&spec.Path, maxSocketPath).set(spec.Path); err == nil {
+			if err = pathValue(&spec.Path, bind.MaxUnixPath).set(spec.Path); err == nil {
 				spec, err = bind.ParseSpec(spec.String()) // where we are may have a comma in its name
 			}
 		}

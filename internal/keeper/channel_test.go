@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"einhyrningsins/internal/channel"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/start"
 )
@@ -45,7 +44,7 @@ var onlyControl = []link.ChannelKind{link.ChannelControl}
 
 func TestWorkerGetsItsOwnConnection(t *testing.T) {
 	sys := &startSystem{}
-	j := job{serial: 1, channels: channel.Plan{Kinds: onlyControl}, process: process{files: []uintptr{0, 1, 2}}}
+	j := job{serial: 1, channels: channelPlan{Kinds: onlyControl}, process: process{files: []uintptr{0, 1, 2}}}
 	a := answer{job: j}
 	carryOut(sys, &a)
 	ours, err := a.channels[0].FD, a.err
@@ -92,13 +91,13 @@ func (k *testKeeper) withChannel() (serial uint64, pid int, theirs *os.File) {
 	if !slices.Equal(j.channels.Kinds, onlyControl) {
 		k.t.Error("the job gives no connection")
 	}
-	ours, fd, err := channel.Pair()
+	ours, fd, err := ownConnection()
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	theirs = os.NewFile(uintptr(fd), "theirs")
 	k.t.Cleanup(func() { theirs.Close() })
-	k.answered(answer{job: j, pid: pid, at: k.sys.clock, channels: channel.List{{Kind: link.ChannelControl, FD: ours}}})
+	k.answered(answer{job: j, pid: pid, at: k.sys.clock, channels: channels{{Kind: link.ChannelControl, FD: ours}}})
 	return serial, pid, theirs
 }
 

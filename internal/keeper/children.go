@@ -8,7 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"einhyrningsins/internal/channel"
 	"einhyrningsins/internal/link"
 )
 
@@ -20,7 +19,7 @@ type child struct {
 
 	probe    *task        // the operator's of it that runs; nil: none
 	probed   *link.Probed // what came of the last one, until it is told
-	channels channel.List // what it can speak to us by, kept for the masters to come
+	channels channels     // what it can speak to us by, kept for the masters to come
 }
 
 // told is what this master has heard of a child.

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
 	"einhyrningsins/internal/start"
@@ -31,14 +29,9 @@ func (k *keeper) order(in link.Received) {
 // closeSent closes descriptors, which no message of a master carries, and does not
 // wait for it: close(2) may take as long as whoever is behind them likes.
 func closeSent(fds []int) {
-	if len(fds) == 0 {
-		return
+	if len(fds) > 0 {
+		go link.CloseFDs(fds)
 	}
-	go func() {
-		for _, fd := range fds {
-			unix.Close(fd)
-		}
-	}()
 }
 
 func (k *keeper) obey(msg link.Message) {

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"einhyrningsins/internal/channel"
 	"einhyrningsins/internal/claim"
+	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
 	"einhyrningsins/internal/start"
 )
@@ -19,7 +19,7 @@ import (
 type job struct {
 	process  process
 	serial   uint64               // of the worker, or 0
-	channels channel.Plan         // what that gets to speak to us by, behind its other files
+	channels channelPlan          // what that gets to speak to us by, behind its other files
 	task     *task                // or nil
 	renew    *claim.ControlSocket // to bind anew
 }
@@ -33,8 +33,8 @@ type answer struct {
 
 	report *start.Report // of a worker that has not reached its program yet; nil: it has
 
-	bound    claim.Bound  // of a job to renew
-	channels channel.List // our ends of the worker's
+	bound    claim.Bound // of a job to renew
+	channels channels    // our ends of the worker's
 }
 
 // spawner is the loop's side of the one thread that forks. Where workers have a
@@ -89,12 +89,12 @@ func (s spawner) serve(sys system, jobs <-chan job) {
 // carryOut starts a process, with the channels that the job says.
 func carryOut(sys system, a *answer) {
 	p := a.job.process
-	ours, theirs, files, env, err := channel.Make(a.job.channels, p.files, p.env)
+	ours, theirs, files, env, err := makeChannels(a.job.channels, p.files, p.env)
 	p.files, p.env = files, env
 	if err == nil {
 		a.pid, a.report, err = sys.start(p)
 	}
-	channel.CloseAll(theirs)
+	link.CloseFDs(theirs)
 	a.err, a.channels = err, ours
 	if err != nil {
 		ours.Close()

@@ -177,7 +177,7 @@ func (c *Conn) readAll() error {
 	var pending []byte
 	var fds []int
 	lost := false // some of the last message's
-	defer func() { closeFDs(fds) }()
+	defer func() { CloseFDs(fds) }()
 	buf := make([]byte, 8<<10)
 	oob := make([]byte, unix.CmsgSpace(maxFDs*4))
 	for {
@@ -236,13 +236,13 @@ func (c *Conn) deliver(pending []byte, fds []int, lost bool) ([]byte, []int, err
 		mine := fds[:fr.fds:fr.fds]
 		fds = fds[fr.fds:]
 		if fr.msg == nil { // from a newer version that knows more than we do
-			closeFDs(mine)
+			CloseFDs(mine)
 			continue
 		}
 		select {
 		case c.in <- Received{fr.msg, mine}:
 		case <-c.closing:
-			closeFDs(mine)
+			CloseFDs(mine)
 			return nil, fds, os.ErrClosed
 		}
 	}
@@ -293,7 +293,8 @@ func parseRights(oob []byte) []int {
 	return fds
 }
 
-func closeFDs(fds []int) {
+// CloseFDs closes descriptors that nobody is to get.
+func CloseFDs(fds []int) {
 	for _, fd := range fds {
 		unix.Close(fd)
 	}

@@ -27,7 +27,7 @@ func (c *Conn) Send(m Message, fds ...int) {
 		c.breakOff(err)
 	}
 	if c.broken != nil {
-		closeFDs(fds)
+		CloseFDs(fds)
 		return
 	}
 	c.out = append(c.out, ch)
@@ -146,12 +146,12 @@ func (c *Conn) writeSome(mayWait bool) error {
 	}
 	switch {
 	case c.broken != nil:
-		closeFDs(ch.fds)
+		CloseFDs(ch.fds)
 		return nil
 	case err != nil:
 		return err
 	}
-	closeFDs(ch.fds)
+	CloseFDs(ch.fds)
 	if n == len(ch.data) {
 		c.out = c.out[1:]
 	} else {
@@ -189,7 +189,7 @@ func (c *Conn) breakOff(err error) {
 	c.broken, c.refused = err, nil
 	for i, ch := range c.out {
 		if i > 0 || !c.writing { // the kernel may be taking those of the first
-			closeFDs(ch.fds)
+			CloseFDs(ch.fds)
 		}
 	}
 	c.out = nil

@@ -66,7 +66,7 @@ func First(cfg *config.Config) (link.Received, error) {
 	if cfg.Dir != "" {
 		// EACCES: nothing can be found from there anyway.
 		if back := unix.Fchdir(here); back != nil && back != unix.EACCES && err == nil {
-			closeAll(fds)
+			link.CloseFDs(fds)
 			err = fmt.Errorf("cannot go back to the directory that this was started in: %w", back)
 		}
 	}
@@ -98,7 +98,7 @@ func see(program, env []string) (saw *link.Saw, fds []int, err error) {
 	}
 	defer func() {
 		if err != nil {
-			closeAll(fds)
+			link.CloseFDs(fds)
 			fds = nil
 		}
 	}()
@@ -169,10 +169,4 @@ func wordsOf(list [][]byte) []string {
 		words[i] = string(b)
 	}
 	return words
-}
-
-func closeAll(fds []int) {
-	for _, fd := range fds {
-		unix.Close(fd)
-	}
 }

@@ -85,7 +85,7 @@ func run(t *testing.T, at *link.LookAt, env ...string) (answers []link.Received,
 	}
 	for in := range conn.In() {
 		answers = append(answers, in)
-		t.Cleanup(func() { closeAll(in.FDs) })
+		t.Cleanup(func() { link.CloseFDs(in.FDs) })
 	}
 	err = cmd.Wait()
 	return answers, stderr.String(), err
@@ -300,7 +300,7 @@ func TestFirstStaysWhereItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeAll(in.FDs)
+	defer link.CloseFDs(in.FDs)
 	saw := in.Msg.(*link.Saw)
 	if string(saw.Directory) != dir || !slices.Contains(wordsOf(saw.Env), "KEPT_FOR_NOW=1") {
 		t.Errorf("saw %s and %q", saw.Directory, wordsOf(saw.Env))
@@ -328,7 +328,7 @@ func TestFromARemovedDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeAll(in.FDs)
+	defer link.CloseFDs(in.FDs)
 	if len(in.FDs) != 2 {
 		t.Errorf("%d descriptors", len(in.FDs))
 	}

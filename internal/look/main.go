@@ -107,7 +107,7 @@ func ask(fd int) (*link.LookAt, error) {
 	if !open {
 		return nil, fmt.Errorf("cannot look: the keeper does not say where: %w", conn.Err())
 	}
-	closeAll(in.FDs)
+	link.CloseFDs(in.FDs)
 	at, ok := in.Msg.(*link.LookAt)
 	if !ok {
 		return nil, fmt.Errorf("cannot look: the keeper sent %T", in.Msg)
@@ -120,7 +120,7 @@ func ask(fd int) (*link.LookAt, error) {
 func answer(fd int, saw *link.Saw, fds []int, why error) int {
 	conn, err := connect(fd)
 	if err != nil {
-		closeAll(fds)
+		link.CloseFDs(fds)
 		return complain(errors.Join(why, err))
 	}
 	defer conn.Close()

@@ -16,9 +16,6 @@ import (
 	"einhyrningsins/internal/wire"
 )
 
-// maxNumber is how many workers may be wanted, as for -n.
-const maxNumber = 10_000
-
 // verb is one command of the control socket.
 type verb struct {
 	name, args, help string
@@ -113,7 +110,7 @@ func (l *loop) help(c *control.Call) *wire.Error {
 }
 
 func (l *loop) inc(c *control.Call) *wire.Error {
-	n, err := count(c, 1, maxNumber)
+	n, err := count(c, 1, config.MaxNumber)
 	if err != nil {
 		return err
 	}
@@ -121,7 +118,7 @@ func (l *loop) inc(c *control.Call) *wire.Error {
 }
 
 func (l *loop) dec(c *control.Call) *wire.Error {
-	n, err := count(c, 1, maxNumber)
+	n, err := count(c, 1, config.MaxNumber)
 	if err != nil {
 		return err
 	}
@@ -129,7 +126,7 @@ func (l *loop) dec(c *control.Call) *wire.Error {
 }
 
 func (l *loop) setWorkers(c *control.Call) *wire.Error {
-	n, err := count(c, 0, maxNumber)
+	n, err := count(c, 0, config.MaxNumber)
 	if err != nil {
 		return err
 	}
@@ -159,8 +156,8 @@ func (l *loop) setNumber(c *control.Call, n int) *wire.Error {
 		return wire.Errorf(wire.Stopping, "cannot %s: the master is stopping", c.Command)
 	case n < 1:
 		return wire.Errorf(wire.Refused, "cannot %s below 1 worker: %d are wanted now; use die to end all", c.Command, was)
-	case n > maxNumber:
-		return wire.Errorf(wire.Refused, "cannot %s to %d workers: at most %d are allowed", c.Command, n, maxNumber)
+	case n > config.MaxNumber:
+		return wire.Errorf(wire.Refused, "cannot %s to %d workers: at most %d are allowed", c.Command, n, config.MaxNumber)
 	}
 	l.step(pool.SetNumber{Number: n})
 	data := map[string]int{"was": was, "number": n}

@@ -233,7 +233,7 @@ func intentOf(o *opening) pool.Intent {
 	var number struct {
 		Number int `json:"number"`
 	}
-	if json.Unmarshal(o.hello.Saved, &number) == nil && number.Number >= 1 && number.Number <= maxNumber {
+	if json.Unmarshal(o.hello.Saved, &number) == nil && number.Number >= 1 && number.Number <= config.MaxNumber {
 		intent.Number = number.Number
 	}
 	var stop struct {

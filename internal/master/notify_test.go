@@ -26,7 +26,7 @@ type mouth struct {
 
 func (k *fakeKeeper) mouth() *mouth {
 	k.t.Helper()
-	ours, name, err := notify.Socket(notify.Place{Dir: filepath.Join(k.t.TempDir(), "n")})
+	ours, name, err := notify.Socket(notify.Home{Dir: filepath.Join(k.t.TempDir(), "n")})
 	if err != nil {
 		k.t.Fatal(err)
 	}

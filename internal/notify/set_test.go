@@ -29,7 +29,7 @@ type ear struct {
 
 func newEar(t *testing.T, pid int) *ear {
 	t.Helper()
-	ours, name, err := Socket(Place{})
+	ours, name, err := Socket(Home{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,17 +333,17 @@ func TestSocketsHaveAPathWhereWorkersReachIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, try := range map[string]struct {
-		place Place
+		place Home
 		path  bool
 	}{
-		"ours":                      {Place{Dir: filepath.Join(open, "a")}, true},
-		"nowhere":                   {Place{}, false},
-		"others can write there":    {Place{Dir: foreign}, false},
-		"ours alone":                {Place{Dir: filepath.Join(closed, "b")}, true},
-		"others cannot reach it":    {Place{Dir: filepath.Join(closed, "c"), Others: true}, false},
-		"the path is too long":      {Place{Dir: filepath.Join(open, strings.Repeat("d", 100))}, false},
-		"the directory is no such":  {Place{Dir: "/proc/self/comm"}, false},
-		"its parent does not exist": {Place{Dir: filepath.Join(open, "x", "y")}, false},
+		"ours":                      {Home{Dir: filepath.Join(open, "a")}, true},
+		"nowhere":                   {Home{}, false},
+		"others can write there":    {Home{Dir: foreign}, false},
+		"ours alone":                {Home{Dir: filepath.Join(closed, "b")}, true},
+		"others cannot reach it":    {Home{Dir: filepath.Join(closed, "c"), Others: true}, false},
+		"the path is too long":      {Home{Dir: filepath.Join(open, strings.Repeat("d", 100))}, false},
+		"the directory is no such":  {Home{Dir: "/proc/self/comm"}, false},
+		"its parent does not exist": {Home{Dir: filepath.Join(open, "x", "y")}, false},
 	} {
 		fd, got, err := Socket(try.place)
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Place is where the sockets of workers are to be.
-type Place struct {
+// Home is where the sockets of workers are to be.
+type Home struct {
 	Dir    string // made when it is missing; "": nowhere
 	Others bool   // the workers are another user's
 }
@@ -23,7 +23,7 @@ type Place struct {
 // Where workers could not reach it, or it is not ours, the name is in the
 // abstract namespace, unix(7). Whoever is told the name can send, so it cannot be
 // guessed, and the kernel tells of each datagram who sent it.
-func Socket(p Place) (fd int, name string, err error) {
+func Socket(p Home) (fd int, name string, err error) {
 	fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return 0, "", os.NewSyscallError("socket", err)
@@ -59,10 +59,10 @@ func secret() (string, error) {
 }
 
 // maxPath is how long the path of a socket can be, unix(7).
-const maxPath = 107
+const maxPath = len(unix.RawSockaddrUnix{}.Path) - 1
 
 // bind gives the socket a path, or returns "".
-func (p Place) bind(fd int, secret string) string {
+func (p Home) bind(fd int, secret string) string {
 	path := filepath.Join(p.Dir, secret)
 	if p.Dir == "" || len(path) > maxPath || !p.usable() {
 		return ""
@@ -79,7 +79,7 @@ func (p Place) bind(fd int, secret string) string {
 
 // usable makes the directory, and tells whether it is ours alone to write to and
 // can be reached by workers.
-func (p Place) usable() bool {
+func (p Home) usable() bool {
 	if err := os.Mkdir(p.Dir, 0o711); err == nil {
 		_ = os.Chmod(p.Dir, 0o711) // whatever the umask was
 	}

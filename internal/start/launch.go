@@ -62,7 +62,7 @@ func Check(saw *link.Saw, fds []int, program [][]byte) error {
 
 // Of makes a launch of what was seen, and takes the descriptors over.
 func Of(generation int, saw *link.Saw, fds []int) (*Launch, error) {
-	defer closeFDs(fds)
+	defer link.CloseFDs(fds)
 	p := &Program{
 		Directory: string(saw.Directory), Path: string(saw.Path), Resolved: string(saw.Resolved), Script: saw.Script,
 	}
@@ -117,10 +117,4 @@ func wordsOf(list [][]byte) []string {
 		words[i] = string(b)
 	}
 	return words
-}
-
-func closeFDs(fds []int) {
-	for _, fd := range fds {
-		unix.Close(fd)
-	}
 }

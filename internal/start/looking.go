@@ -137,7 +137,7 @@ func (l *Looking) Says(in link.Received, open bool) {
 	default:
 		l.fail("%s answered with %T", l.who(), in.Msg)
 	}
-	closeFDs(in.FDs)
+	link.CloseFDs(in.FDs)
 }
 
 // Heard takes the last words.
@@ -240,7 +240,7 @@ func (l *Looking) Close(queued bool) {
 		l.conn.Close()
 		l.conn = nil
 	}
-	closeFDs(l.fds)
+	link.CloseFDs(l.fds)
 	l.fds = nil
 	if !l.silent {
 		l.stderr.End()

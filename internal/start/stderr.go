@@ -4,6 +4,7 @@ package start
 
 import (
 	"bytes"
+	"einhyrningsins/internal/link"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,7 +44,7 @@ func Hear(log *slog.Logger, text string, most int) (*Stderr, error) {
 	}
 	// Only our end: the other is a process's stderr, which expects to wait.
 	if err := unix.SetNonblock(fds[0], true); err != nil {
-		closeFDs(fds[:])
+		link.CloseFDs(fds[:])
 		return nil, fmt.Errorf("cannot use a pipe: %w", err)
 	}
 	w := &Stderr{os.NewFile(uintptr(fds[0]), "stderr"), os.NewFile(uintptr(fds[1]), "stderr"), make(chan string, 1)}
