@@ -137,10 +137,11 @@ func (l *loop) answerEvents(c *control.Call, since uint64) {
 		data := wire.Events[json.RawMessage]{
 			PID: l.hello.KeeperPID, First: l.ring.first(), Last: l.ring.last, Events: append([]json.RawMessage{}, l.ring.after(since)...),
 		}
+		asText := !c.HasID() || c.Dialect == control.Einhorn // which has no data
 		message := fmt.Sprintf("Events after number %d: %d; known from number %d on", since, len(data.Events), data.First)
 		for _, line := range data.Events {
 			var e wire.Event
-			if !c.HasID() && json.Unmarshal(line, &e) == nil {
+			if asText && json.Unmarshal(line, &e) == nil {
 				message += "\n" + e.String()
 			}
 		}
