@@ -26,7 +26,7 @@
 // with the same generation to its end.
 //
 // client.go holds the Client, conn.go one connection and its readers and
-// writers, calls.go and config.go the simple calls, upgrade.go the two that take long,
+// writers, calls.go, config.go and events.go the simple calls, upgrade.go the two that take long,
 // silence.go what to do when no answer comes, peer*.go the look at the other end,
 // errors.go all that can go wrong.
 package client
@@ -58,6 +58,8 @@ type (
 	Setting       = wire.Setting
 	Change        = wire.Change
 	Refusal       = wire.Refusal
+	Event         = wire.Event
+	Events        = wire.Events[wire.Event]
 )
 
 // attempts is how often a call that may be repeated is made before its

@@ -97,7 +97,8 @@ func (c *Client) Follow(ctx context.Context, generation int, progress func(Progr
 type watch struct {
 	c        *Client
 	progress func(Progress)
-	keeper   int      // its pid; another keeper counts generations of its own
+	what     string   // for people
+	keeper   int      // its pid; another keeper counts generations and events of its own
 	last     Progress // the newest step; its Generation is 0 until known
 }
 
@@ -105,7 +106,7 @@ func (c *Client) watch(progress func(Progress)) *watch {
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	return &watch{c: c, progress: progress, keeper: c.serverPID()}
+	return &watch{c: c, progress: progress, what: "the upgrade", keeper: c.serverPID()}
 }
 
 // run makes one request and takes in the steps that it streams.
@@ -208,7 +209,7 @@ func (w *watch) findMaster(ctx context.Context, why error) (*Status, error) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("cannot wait for a master: %w", ctx.Err())
 		}
-		return nil, fmt.Errorf("cannot follow the upgrade: %w: no answer at %s for %v (%v)", ErrNoMaster, w.c.path, patience, why)
+		return nil, fmt.Errorf("cannot follow %s: %w: no answer at %s for %v (%v)", w.what, ErrNoMaster, w.c.path, patience, why)
 	}
 }
 
@@ -219,5 +220,5 @@ func (w *watch) sameKeeper() error {
 	if w.keeper == 0 || now == 0 || now == w.keeper {
 		return nil
 	}
-	return fmt.Errorf("cannot follow the upgrade: %w: keeper %d is gone, %d is in its place", ErrLost, w.keeper, now)
+	return fmt.Errorf("cannot follow %s: %w: keeper %d is gone, %d is in its place", w.what, ErrLost, w.keeper, now)
 }

@@ -266,7 +266,7 @@ func (sh *einhornsh) once(ctx context.Context, r einhornRequest, each func(strin
 type einhornCompleter struct{}
 
 var einhornCommands = []string{
-	"config", "dec", "die", "ehlo", "exit", "follow", "help", "inc", "louder", "quieter", "quit", "reload",
+	"config", "dec", "die", "ehlo", "events", "exit", "follow", "help", "inc", "louder", "quieter", "quit", "reload",
 	"set_workers", "signal", "state", "status", "upgrade", "upgrade_fleet", "version", "worker:ack", "worker:ping",
 }
 

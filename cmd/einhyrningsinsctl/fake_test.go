@@ -202,6 +202,8 @@ func (f *fake) answer(r wire.Request, send func(wire.Reply)) bool {
 		send(f.reload())
 	case wire.Config:
 		send(f.config(r))
+	case wire.EventsCmd:
+		send(f.events(r))
 	case wire.Signal, wire.Die, wire.Ehlo, wire.Help, wire.Version, wire.Quieter, wire.Louder:
 		send(okay("fake %s", line))
 	default:
@@ -220,6 +222,23 @@ func (f *fake) reload() wire.Reply {
 	f.status.MasterPID++
 	f.status.Version = "1.3.0"
 	return okay("reloaded: master %d of version 1.3.0", f.status.MasterPID)
+}
+
+// events knows two, and when it is waited for, refuses after the second.
+func (f *fake) events(r wire.Request) wire.Reply {
+	since, _ := strconv.ParseUint(r.Args[0], 10, 64)
+	ev := wire.Events[wire.Event]{PID: 4711, First: 8, Last: 9}
+	if since == ev.Last && len(r.Args) > 1 {
+		return refused(wire.Stopping, "cannot wait: the fake is stopping")
+	}
+	for _, e := range someEvents() {
+		if e.Number > since {
+			ev.Events = append(ev.Events, e)
+		}
+	}
+	rep := okay("events")
+	rep.Data, _ = json.Marshal(ev)
+	return rep
 }
 
 // config knows two settings, of which one can be changed.

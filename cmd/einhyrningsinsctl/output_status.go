@@ -228,8 +228,23 @@ func (o *output) table(b *strings.Builder, workers []client.Worker) {
 		}
 		rows = append(rows, row)
 	}
-	right := []bool{true, true, true, false, true, false, false, false}
-	widths := make([]int, len(right))
+	o.rows(b, rows, []bool{true, true, true, false, true, false, false, false}, nil, func(row, column int) string {
+		switch {
+		case row == 0:
+			return bold
+		case column == 3:
+			return stateColours[rows[row][3]]
+		}
+		return ""
+	})
+}
+
+// rows writes a table: each column as wide as in the rows before (widths, or nil) and
+// in these, which is what it returns, and to the right or not.
+func (o *output) rows(b *strings.Builder, rows [][]string, right []bool, widths []int, colour func(row, column int) string) []int {
+	if widths == nil {
+		widths = make([]int, len(right))
+	}
 	for _, row := range rows {
 		for i, cell := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
@@ -240,16 +255,11 @@ func (o *output) table(b *strings.Builder, workers []client.Worker) {
 			if i < len(row)-1 {
 				cell = pad(cell, widths[i], right[i]) + "  "
 			}
-			switch {
-			case r == 0:
-				cell = o.paint(bold, cell)
-			case i == 3:
-				cell = o.paint(stateColours[row[3]], cell)
-			}
-			b.WriteString(cell)
+			b.WriteString(o.paint(colour(r, i), cell))
 		}
 		b.WriteByte('\n')
 	}
+	return widths
 }
 
 func pad(text string, width int, right bool) string {

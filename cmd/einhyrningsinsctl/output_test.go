@@ -103,6 +103,41 @@ func TestStatusTable(t *testing.T) {
 	}
 }
 
+func someEvents() []wire.Event {
+	index := 0
+	return []wire.Event{
+		{
+			Number: 8, At: before(time.Minute), Kind: "failed", Level: "warn", Generation: 2, PID: 5001, Index: &index,
+			Text: "worker failed to start", Reason: "worker 5001 (index 0, generation 2) exited with status 3\x1b[2J",
+		},
+		{Number: 9, At: before(time.Second), Kind: "setting", Level: "info", Text: "a setting was changed by command", Details: map[string]string{"to": "4", "setting": "seconds", "from": "1"}},
+	}
+}
+
+func TestEventsTable(t *testing.T) {
+	later := someEvents()[:1]
+	later[0].Number, later[0].PID, later[0].Level = 10, 123456, "error"
+	for _, colour := range []bool{false, true} {
+		var b, told bytes.Buffer
+		v := eventsView{o: &output{out: &b, err: &told, colour: colour, now: func() time.Time { return noon }}, last: 3}
+		for _, ev := range []client.Events{
+			{First: 8, Last: 9, Events: someEvents()}, {First: 8, Last: 9}, {First: 8, Last: 10, Events: later},
+		} {
+			if err := v.show(&ev); err != nil {
+				t.Fatal(err)
+			}
+		}
+		plain := strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[31m", "", "\x1b[33m", "").Replace(b.String())
+		if (plain != b.String()) != colour {
+			t.Errorf("with colours: %v, but they are %q", colour, &b)
+		}
+		golden(t, "events.txt", plain)
+		if got := told.String(); got != "what happened before event 8 is not known any more\n" {
+			t.Errorf("said was %q", got)
+		}
+	}
+}
+
 func TestClean(t *testing.T) {
 	for in, want := range map[string]string{
 		"":            "",

@@ -90,7 +90,7 @@ func dress(s *session, root *cobra.Command) {
 	root.PersistentFlags().BoolVar(&s.json, "json", s.json, "answer in JSON, for programs")
 	root.PersistentFlags().BoolP("help", "h", false, "print this help")
 	root.AddCommand(
-		newStatus(s), newUpgrade(s), newFollow(s), newReload(s),
+		newStatus(s), newUpgrade(s), newFollow(s), newEvents(s), newReload(s),
 		newInc(s), newDec(s), newSetWorkers(s),
 		newSignal(s), newDie(s),
 		newConfig(s), newQuieter(s), newLouder(s),

@@ -83,7 +83,7 @@ func TestReadmeHasTheOptions(t *testing.T) {
 // otherOptions are options of other programs that documents speak of.
 var otherOptions = []string{
 	// einhyrningsinsctl; its own tests hold its manual against its options
-	"--execute", "--json", "--reload",
+	"--execute", "--follow", "--json", "--reload", "--since",
 	// the examples, and servers that run in them
 	"--addr", "--build", "--boot", "--test", "--fd", "--threads", "--ini", "--plugin", "--module", "--master", "--http-socket", "--hook-accepting1-once", "--graceful-timeout", "--keep-alive",
 	"--bind-to-activated-sockets", "--workers", "--max-workers", "--max-reqs-per-child", "--disable-keepalive", "--keepalive-timeout", "--accept", "--inetd",

@@ -40,8 +40,7 @@ func (l *loop) stepThen(then func(), events ...pool.Event) {
 	}
 	notes := slices.Clone(out.Notes)
 	for _, n := range notes {
-		l.logNote(n)
-		l.tellWaiters(n)
+		l.note(n)
 	}
 }
 

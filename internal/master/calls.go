@@ -4,6 +4,7 @@ package master
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,7 @@ func init() {
 		{wire.SetWorkers, "N", "run N workers", false, (*loop).setWorkers},
 		{wire.Upgrade, "[smooth|fleet]", "replace all workers by a new generation", false, (*loop).upgrade},
 		{wire.Follow, "[GENERATION]", "watch an upgrade to its end", false, (*loop).follow},
+		{wire.EventsCmd, "[N] [wait]", "tell what happened, after event N", false, (*loop).events},
 		{wire.Reload, "", "replace the master by one from the binary on disk", false, (*loop).reload},
 		{wire.Signal, "SIG…", "send signals to all workers", false, (*loop).sendSignals},
 		{wire.Config, "[KEY=VALUE…]", "show the settings, or change some", false, (*loop).config},
@@ -184,7 +186,8 @@ func (l *loop) sendSignals(c *control.Call) *wire.Error {
 		workers = l.signalWorkers(sig)
 		names = append(names, config.SignalName(int(sig)))
 	}
-	l.log.Info("signals were sent by command", "signals", strings.Join(names, " "), "workers", len(workers))
+	l.happened(slog.LevelInfo, wire.Event{Kind: eventSignals, Text: "signals were sent by command"},
+		slog.String("signals", strings.Join(names, " ")), slog.Int("workers", len(workers)))
 	l.answerSignals(c, strings.Join(names, ", "), workers)
 	return nil
 }

@@ -3,6 +3,7 @@
 package master
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -113,39 +114,42 @@ func (l *loop) progress(generation int) wire.Progress {
 	}
 }
 
-// tellWaiters passes a note on to the clients that it concerns.
-func (l *loop) tellWaiters(n pool.Note) {
+// tellWaiters is the reader that passes events on to clients that watch an upgrade.
+func (l *loop) tellWaiters(e *event) {
 	if len(l.waiters) == 0 {
 		return
 	}
-	switch n.Kind {
+	switch pool.Kind(e.Kind) {
 	case pool.NoteDone, pool.NoteAborted, pool.NoteSuperseded:
-		l.tellOutcome(n.Generation)
+		l.tellOutcome(e.Generation)
 	case pool.NoteSpawned:
-		l.tellProgress(n, "spawned", "started")
+		l.tellProgress(e, e.Kind, "started")
 	case pool.NoteReady:
-		l.tellProgress(n, "ready", "is ready")
+		l.tellProgress(e, e.Kind, "is ready")
 	case pool.NoteRetired, pool.NoteStopped:
-		l.tellProgress(n, "retired", "was asked to end")
+		l.tellProgress(e, string(pool.NoteRetired), "was asked to end")
 	case pool.NoteFailed:
-		l.tellProgress(n, "failed", "")
+		l.tellProgress(e, e.Kind, "")
 	case pool.NoteWaiting:
-		l.tellProgress(n, "waiting", "")
+		l.tellProgress(e, e.Kind, "")
 	case pool.NoteRefused:
-		l.tellProgress(n, "refused", n.Text)
+		l.tellProgress(e, e.Kind, e.Reason)
 	}
 }
 
-// tellProgress says what has happened to a worker, or what the note says.
-func (l *loop) tellProgress(n pool.Note, event, happened string) {
-	message := n.Text
+// tellProgress says what has happened to a worker, or else what the event says.
+func (l *loop) tellProgress(e *event, step, happened string) {
+	message, index := cmp.Or(e.Reason, e.Text), 0
+	if e.Index != nil {
+		index = *e.Index
+	}
 	if happened != "" {
-		message = fmt.Sprintf("worker %d of generation %d %s", n.Worker.PID, n.Worker.Generation, happened)
+		message = fmt.Sprintf("worker %d of generation %d %s", e.PID, e.Generation, happened)
 	}
 	l.pruneWaiters()
 	for _, w := range l.waiters {
 		data := l.progress(w.generation)
-		data.Event, data.PID, data.Index = event, n.Worker.PID, n.Worker.Index
+		data.Event, data.PID, data.Index = step, e.PID, index
 		call, line := w.call, fmt.Sprintf("[%d of %d ready] %s", data.Ready, data.Number, message)
 		l.answer(func() { call.Progress(line, data) })
 	}

@@ -3,6 +3,7 @@
 package master
 
 import (
+	"log/slog"
 	"slices"
 	"sort"
 
@@ -14,8 +15,8 @@ import (
 // looked takes what the workers of a generation will be started from. The pool
 // hears only that they can be; the rest is for people.
 func (l *loop) looked(launch link.Launch) {
-	l.log.Info("looked at what to start", "generation", launch.Generation,
-		"program", launch.Program, "directory", launch.Directory, "variables", launch.Variables)
+	l.happened(slog.LevelInfo, wire.Event{Kind: eventLooked, Text: "looked at what to start", Generation: launch.Generation},
+		slog.String("program", launch.Program), slog.String("directory", launch.Directory), slog.Int("variables", launch.Variables))
 	l.know(launch)
 	l.dropLaunches()
 	l.step(pool.Looked{Generation: launch.Generation, From: l.releaseOf(launch)})

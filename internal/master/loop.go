@@ -17,6 +17,7 @@ import (
 	"einhyrningsins/internal/notify"
 	"einhyrningsins/internal/pool"
 	"einhyrningsins/internal/version"
+	"einhyrningsins/internal/wire"
 )
 
 // loop owns all that the master knows. Only its goroutine touches it.
@@ -42,6 +43,8 @@ type loop struct {
 	held      []heldAnswer
 	waiters   []*waiter
 	pruneAt   int // how many waiters there may be before those that are gone are looked for
+	ring      ring
+	nextEvent []*control.Call // that wait for something to happen
 	parked    []parkedAck
 	caught    map[int]int // signals to be forgotten with the next save
 	end       *pool.End
@@ -86,19 +89,21 @@ func (l *loop) goOn(o *opening) error {
 		return fmt.Errorf("cannot take over from the old master: %s", lost)
 	}
 	l.pool = p
+	l.ring.takeOver(o.handed.luggage.Events, o.handed.luggage.LastEvent, o.hello.Masters)
 	for _, launch := range o.hello.Launches {
 		l.know(launch)
 	}
 	switch {
 	case o.hello.Reload:
-		l.log.Info("taking over", "pid", os.Getpid(), "version", version.Version, "workers", len(o.children), "clients", len(o.handed.clients))
+		l.happened(slog.LevelInfo, wire.Event{Kind: eventTookOver, Text: "taking over", PID: os.Getpid()}, slog.String("version", version.Version),
+			slog.Int("workers", len(o.children)), slog.Int("clients", len(o.handed.clients)))
 	case o.hello.Masters > 0:
-		l.log.Warn("a new master goes on", "pid", os.Getpid(), "workers", len(o.children))
+		l.happened(slog.LevelWarn, wire.Event{Kind: eventNewMaster, Text: "a new master goes on", PID: os.Getpid()}, slog.Int("workers", len(o.children)))
 	default:
 		l.warnOfBars()
 	}
 	if lost != "" {
-		l.log.Error("what was under way is given up; going on from the workers that exist", "reason", lost)
+		l.happened(slog.LevelError, wire.Event{Kind: eventStateLost, Text: "what was under way is given up; going on from the workers that exist", Reason: lost})
 	}
 	var events []pool.Event
 	for _, c := range o.children {
@@ -258,7 +263,7 @@ func (l *loop) stopping() bool { return l.pool.State().Stop.Level > 0 || l.end !
 // forgotten with the state that follows from it.
 func (l *loop) caughtSignal(number, count int) (events []pool.Event) {
 	sig := syscall.Signal(number)
-	l.log.Info("caught a signal", "signal", config.SignalName(number))
+	l.happened(slog.LevelInfo, wire.Event{Kind: eventSignal, Text: "caught a signal"}, slog.String("signal", config.SignalName(number)))
 	l.caught[number] += count
 	switch sig {
 	case syscall.SIGHUP:

@@ -9,8 +9,9 @@
 // master and hands over to the next. news.go turns the keeper's messages
 // into events, calls.go and one file a group of verbs turn clients' requests
 // into events and answers, actions.go carries out what the pool asks for, and
-// holds answers back until what they speak of is done. follow.go tells clients
-// how an upgrade goes on, notes.go tells the log.
+// holds answers back until what they speak of is done. happened.go makes events of
+// what people may want to know, and lists who reads them: notes.go for the log,
+// follow.go for clients that watch an upgrade, events.go for those that ask.
 package master
 
 import (

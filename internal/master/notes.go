@@ -8,6 +8,7 @@ import (
 
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/pool"
+	"einhyrningsins/internal/wire"
 )
 
 // aboutWorkers is what the log says of a worker.
@@ -43,12 +44,13 @@ func (l *loop) warnOfBars() {
 	}
 }
 
-func (l *loop) logNote(n pool.Note) {
-	ctx := context.Background()
+// note makes an event of what the pool notes.
+func (l *loop) note(n pool.Note) {
 	about, ok := aboutWorkers[n.Kind]
-	level, text := about.level, about.text
+	level := about.level
+	e := wire.Event{Kind: string(n.Kind), Text: about.text, Generation: n.Generation}
 	if !ok {
-		level, text = slog.LevelInfo, n.Text
+		level, e.Text = slog.LevelInfo, n.Text
 	}
 	switch {
 	case n.Error:
@@ -56,18 +58,34 @@ func (l *loop) logNote(n pool.Note) {
 	case n.Warn:
 		level = max(level, slog.LevelWarn)
 	}
-	if !l.log.Enabled(ctx, level) {
+	if n.Worker.Serial != 0 {
+		index := n.Worker.Index
+		e.PID, e.Index, e.Generation, e.Reason = n.Worker.PID, &index, n.Worker.Generation, n.Text
+	}
+	l.happened(level, e)
+}
+
+// logEvent is the reader that writes the log.
+func (l *loop) logEvent(e *event) {
+	ctx := context.Background()
+	if !l.log.Enabled(ctx, e.level) {
 		return
 	}
 	var attrs []slog.Attr
-	if n.Worker.Serial != 0 {
-		if n.Worker.PID != 0 {
-			attrs = append(attrs, slog.Int("pid", n.Worker.PID))
-		}
-		attrs = append(attrs, slog.Int("index", n.Worker.Index), slog.Int("generation", n.Worker.Generation))
-		if n.Text != "" {
-			attrs = append(attrs, slog.String("how", n.Text))
-		}
+	why := "reason"
+	if e.PID != 0 {
+		attrs = append(attrs, slog.Int("pid", e.PID))
 	}
-	l.log.LogAttrs(ctx, level, text, attrs...)
+	if e.Index != nil {
+		why = "how"
+		attrs = append(attrs, slog.Int("index", *e.Index))
+	}
+	if e.Generation != 0 && (e.Index != nil || len(e.attrs) > 0) { // the text of others names it
+		attrs = append(attrs, slog.Int("generation", e.Generation))
+	}
+	attrs = append(attrs, e.attrs...)
+	if e.Reason != "" {
+		attrs = append(attrs, slog.String(why, e.Reason))
+	}
+	l.log.LogAttrs(ctx, e.level, e.Text, attrs...)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"syscall"
 	"time"
@@ -32,6 +33,9 @@ type handed struct {
 type luggage struct {
 	Pings []pingLuggage               `json:"pings"`
 	Told  map[uint64][]syscall.Signal `json:"told"`
+
+	Events    []json.RawMessage `json:"events"` // the last, as they are answered
+	LastEvent uint64            `json:"last_event"`
 }
 
 type pingLuggage struct {
@@ -161,7 +165,7 @@ func (l *loop) standStill() {
 		l.link.Send(&link.Quiesced{Failure: err.Error()})
 		return
 	}
-	bags := luggage{Told: l.told}
+	bags := luggage{Told: l.told, Events: l.ring.lines, LastEvent: l.ring.last}
 	for serial, p := range l.pinged {
 		bags.Pings = append(bags.Pings, pingLuggage{serial, p.at, p.requestID})
 	}
@@ -201,7 +205,7 @@ func (l *loop) reloadFailed(m *link.ReloadFailed) {
 	}
 	calls := l.reloads
 	l.reloads = nil
-	l.log.Error("cannot reload; this master stays", "reason", m.Reason)
+	l.happened(slog.LevelError, wire.Event{Kind: eventReloadFailed, Text: "cannot reload; this master stays", Reason: m.Reason})
 	for _, c := range calls {
 		err := wire.Errorf(wire.ReloadFailed, "cannot reload; the old master stays: %s", m.Reason)
 		l.answer(func() { c.Fail(err) })

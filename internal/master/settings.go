@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -93,7 +94,8 @@ func (l *loop) change(data *wire.Settings, key, value string) {
 		l.changes["kill_timeout"] = cfg.KillTimeout.String() // einhorn's signal timeout changes it, too
 	}
 	if from != to {
-		l.log.Info("a setting was changed by command", "setting", key, "from", from, "to", to)
+		l.happened(slog.LevelInfo, wire.Event{Kind: eventSetting, Text: "a setting was changed by command"},
+			slog.String("setting", key), slog.String("from", from), slog.String("to", to))
 	}
 }
 

@@ -4,12 +4,14 @@ package master
 
 import (
 	"bytes"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"einhyrningsins/internal/config"
+	"einhyrningsins/internal/wire"
 )
 
 // warnUnhandled says once that a worker which is about to be asked to end will not
@@ -25,8 +27,10 @@ func (l *loop) warnUnhandled(serial uint64, sig syscall.Signal) {
 		}
 		if what := unhandled(w.PID, sig); what != "" {
 			l.unhandled = true
-			l.log.Warn("a worker "+what+"; say with --graceful-signal at which it drains",
-				"pid", w.PID, "generation", w.Generation, "signal", config.SignalName(int(sig)))
+			l.happened(slog.LevelWarn, wire.Event{
+				Kind: eventUnhandled, Text: "a worker " + what + "; say with --graceful-signal at which it drains",
+				PID: w.PID, Generation: w.Generation,
+			}, slog.String("signal", config.SignalName(int(sig))))
 		}
 	}
 }

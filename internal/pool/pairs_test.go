@@ -308,7 +308,7 @@ func tellPool(s *stage, do func() *Output) string {
 	}
 	for _, n := range out.Notes {
 		if slices.Contains([]Kind{NoteSuperseded, NoteAborted, NoteAgain}, n.Kind) {
-			tale = append(tale, noteNames[n.Kind])
+			tale = append(tale, string(n.Kind))
 		}
 	}
 	if out.End != nil {

@@ -36,15 +36,6 @@ func (pl *player) writeMessage(message any) {
 	}
 }
 
-var noteNames = map[Kind]string{
-	NoteSpawned: "started", NoteReady: "ready", NoteAckIgnored: "ack ignored",
-	NoteFailed: "failed", NoteDied: "died", NoteRetired: "retired", NoteStopped: "stopped",
-	NoteReminded: "reminded", NoteKilled: "killed", NoteEnded: "ended", NoteOverdue: "overdue", NoteSilent: "silent", NoteLeaving: "leaving", NoteNumber: "number",
-	NoteUpgrade: "upgrade", NoteAgain: "again", NoteWaiting: "waiting", NoteDone: "done",
-	NoteAborted: "aborted", NoteSuperseded: "superseded", NoteGivenUp: "given up",
-	NoteShortage: "shortage", NoteStop: "stop", NoteRefused: "refused", NoteLeft: "left",
-}
-
 // quiet are the notes that only repeat what an action says.
 var quiet = []Kind{NoteSpawned, NoteRetired, NoteStopped, NoteKilled}
 
@@ -52,7 +43,7 @@ func (pl *player) writeNote(n Note) {
 	if slices.Contains(quiet, n.Kind) {
 		return
 	}
-	text := noteNames[n.Kind]
+	text := strings.ReplaceAll(string(n.Kind), "_", " ")
 	if n.Worker.Serial != 0 {
 		text = fmt.Sprintf("%d %s", n.Worker.Serial, text)
 	}

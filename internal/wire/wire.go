@@ -34,6 +34,7 @@ const (
 	SetWorkers = "set_workers"
 	Upgrade    = "upgrade"
 	Follow     = "follow"
+	EventsCmd  = "events"
 	Signal     = "signal"
 	Die        = "die"
 	Reload     = "reload"
