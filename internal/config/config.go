@@ -47,9 +47,9 @@ type Config struct {
 
 	AckManual  bool          // wait for worker:ack
 	AckTime    time.Duration // timer mode: a worker that lived this long is ready; 0 in manual mode
-	AckBy      AckBy         // manual mode: what else may be the ACK
-	AckCommand []string      // ByExec: the words of the probe
-	Watchdog   time.Duration // ByNotify: how long a ready worker may be silent; 0: for ever
+	AckBy      string        // manual mode: the name of a [ready.Mode]; "": an ACK on the control socket alone
+	AckCommand []string      // the words behind its colon
+	Watchdog   time.Duration // AckBy notify: how long a ready worker may be silent; 0: for ever
 	AckTimeout time.Duration // manual mode: how long an ACK may take; 0 (einhorn's): as long as it likes
 
 	Retries        int // failed starts in a row until giving up; Forever
@@ -95,17 +95,6 @@ type Config struct {
 	LogFormat string // "text" or "json"
 	Syslog    bool
 }
-
-// AckBy says how an ACK may come, beside worker:ack on the control socket.
-type AckBy string
-
-// How an ACK may come.
-const (
-	ByControl AckBy = ""       // only there
-	ByNotify  AckBy = "notify" // READY=1 to NOTIFY_SOCKET
-	ByFD      AckBy = "fd"     // a newline to READY_FD
-	ByExec    AckBy = "exec"   // AckCommand ends with status 0
-)
 
 // EnvSource is a directory with a file for each variable, or a file with a line
 // for each.

@@ -5,9 +5,11 @@ package config
 import (
 	"runtime"
 	"strconv"
+	"strings"
 
 	"einhyrningsins/internal/bind"
 	"einhyrningsins/internal/childenv"
+	"einhyrningsins/internal/ready"
 )
 
 // Option is one option of the daemon.
@@ -145,9 +147,9 @@ func readyOptions() []Option {
 			value: func(d *draft) value { return manualValue(&d.manual) },
 		},
 		{
-			Name: "ack-mode", Arg: "manual|notify|fd|exec:CMD|SECONDS", Default: "1", Group: groups[3], Example: "manual",
-			words: []string{"manual", "notify", "fd", "0", "1", "5"},
-			Help:  "A worker is ready once it sends an ACK (manual), or READY=1 to NOTIFY_SOCKET as under systemd (notify), or a newline to the descriptor READY_FD as under s6 (fd), or once a command ends with status 0 (exec), or it has lived this long",
+			Name: "ack-mode", Arg: strings.Join(ready.Spellings(), "|") + "|SECONDS", Default: "1", Group: groups[3], Example: "manual",
+			words: append(ready.Words(), "0", "1", "5"),
+			Help:  ready.Help(),
 			value: ownAckModeValue,
 		},
 		{

@@ -148,13 +148,13 @@ func (d *draft) finish() error {
 		return usagef("cannot use -4 with -6: they leave no address; give one of them, or neither for both families")
 	case c.Quiet && c.Verbose:
 		return usagef("cannot use -q with -v: they contradict each other; give one of them")
-	case d.manual && d.ackMode != "" && (!c.AckManual || c.AckBy != ByControl):
+	case d.manual && d.ackMode != "" && (!c.AckManual || c.AckBy != ""):
 		return usagef("cannot use -m with --ack-mode %s: -m is --ack-mode manual; give one of them", d.ackMode)
 	case c.SockFD && !c.Dialects.Einhorn:
 		return usagef("cannot use -g with --env %s: EINHORN_SOCK_FD is one of einhorn's variables; try --env einhorn,%[1]s", c.Dialects)
-	case (d.manual || c.AckManual) && c.AckBy == ByControl && !c.Dialects.Einhorn:
+	case (d.manual || c.AckManual) && c.AckBy == "" && !c.Dialects.Einhorn:
 		return usagef("cannot use --ack-mode manual with --env %s: workers would not find where to ACK, EINHORN_SOCK_PATH; try --env einhorn,%[1]s, or --ack-mode notify", c.Dialects)
-	case c.Watchdog > 0 && c.AckBy != ByNotify:
+	case c.Watchdog > 0 && !c.Notifies():
 		return usagef("cannot use --watchdog without --ack-mode notify: a worker says over NOTIFY_SOCKET that it is alive; give both")
 	case c.spins():
 		return usagef("cannot use --seconds 0 with --retries forever: a broken program would be started without a pause; try --seconds 0.1")

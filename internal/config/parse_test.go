@@ -71,15 +71,15 @@ var accepted = map[string]func(*Config){
 	"--ack-mode manual":               func(c *Config) { c.AckManual, c.AckTime = true, 0 },
 	"-m --ack-mode manual":            func(c *Config) { c.AckManual, c.AckTime = true, 0 },
 	"--ack-mode manual --ack-mode 2":  func(c *Config) { c.AckTime = 2 * time.Second },
-	"--ack-mode notify":               func(c *Config) { c.AckManual, c.AckTime, c.AckBy = true, 0, ByNotify },
-	"--ack-mode fd":                   func(c *Config) { c.AckManual, c.AckTime, c.AckBy = true, 0, ByFD },
+	"--ack-mode notify":               func(c *Config) { c.AckManual, c.AckTime, c.AckBy = true, 0, "notify" },
+	"--ack-mode fd":                   func(c *Config) { c.AckManual, c.AckTime, c.AckBy = true, 0, "fd" },
 	"--ack-mode notify --ack-mode 3":  func(c *Config) { c.AckTime = 3 * time.Second },
-	"--ack-mode exec:p --ack-mode fd": func(c *Config) { c.AckManual, c.AckTime, c.AckBy = true, 0, ByFD },
+	"--ack-mode exec:p --ack-mode fd": func(c *Config) { c.AckManual, c.AckTime, c.AckBy = true, 0, "fd" },
 	"--ack-mode exec:probe": func(c *Config) {
-		c.AckManual, c.AckTime, c.AckBy, c.AckCommand = true, 0, ByExec, []string{"probe"}
+		c.AckManual, c.AckTime, c.AckBy, c.AckCommand = true, 0, "exec", []string{"probe"}
 	},
 	"--ack-mode fd --ack-mode manual":      func(c *Config) { c.AckManual, c.AckTime = true, 0 },
-	"--ack-mode notify --watchdog 30s":     func(c *Config) { c.AckManual, c.AckTime, c.AckBy, c.Watchdog = true, 0, ByNotify, 30*time.Second },
+	"--ack-mode notify --watchdog 30s":     func(c *Config) { c.AckManual, c.AckTime, c.AckBy, c.Watchdog = true, 0, "notify", 30*time.Second },
 	"--ack-mode 0":                         func(c *Config) { c.AckTime = 0 },
 	"--ack-mode 300ms":                     func(c *Config) { c.AckTime = 300 * time.Millisecond },
 	"--ack-timeout 2m":                     func(c *Config) { c.AckTimeout = 2 * time.Minute },

@@ -9,24 +9,28 @@ import (
 	"strings"
 
 	"einhyrningsins/internal/childenv"
+	"einhyrningsins/internal/ready"
 )
 
 // Probe is the command that tells whether a worker is ready.
 type Probe struct {
-	Path  string
+	Path  string // "": our own
 	words childenv.Words
 }
 
 // FindProbe finds the program of the probe, if there is one. names are those of
 // the sockets. An error matches [ErrUsage].
 func (c *Config) FindProbe(names []string) (p Probe, err error) {
-	if c.AckBy != ByExec {
+	if !c.Asks() {
 		return p, nil
 	}
-	if p.Path, err = FindProgram(c.AckCommand[0], PathOf(os.Environ())); err != nil {
+	command := c.AckCommand
+	if m := c.Mode(); m.Attempt != nil {
+		command = append([]string{ready.ProbeName, m.Name}, command...)
+	} else if p.Path, err = FindProgram(command[0], PathOf(os.Environ())); err != nil {
 		return p, usageWrap(err, "cannot use --ack-mode %s: %v", show(c.AckMode()), err)
 	}
-	p.words, err = childenv.ParseWords(c.AckCommand, 1, names, 0)
+	p.words, err = childenv.ParseWords(command, 1, names, 0)
 	if wrong := (*childenv.SocketError)(nil); errors.As(err, &wrong) {
 		err = usageWrap(err, "cannot use --ack-mode %s: %v; write {%s} for the word itself", show(c.AckMode()), err, wrong.Word)
 	}

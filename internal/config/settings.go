@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"einhyrningsins/internal/bind"
+	"einhyrningsins/internal/ready"
 )
 
 // Setting is an option and its value. The key is its long name with _ for -,
@@ -244,15 +245,44 @@ func (c *Config) LogLevel() slog.Level {
 
 // AckMode says what makes a worker ready, as --ack-mode would.
 func (c *Config) AckMode() string {
+	m := c.Mode()
 	switch {
-	case c.AckBy == ByExec:
-		return "exec:" + strings.Join(c.AckCommand, " ")
-	case c.AckBy != ByControl:
-		return string(c.AckBy)
-	case c.AckManual:
-		return "manual"
+	case m == nil:
+		return time.Duration.String(c.AckTime)
+	case m.Asks():
+		return m.Name + ":" + strings.Join(c.AckCommand, " ")
 	}
-	return time.Duration.String(c.AckTime)
+	return m.Name
+}
+
+// Mode is how workers become ready; nil: by living long enough.
+func (c *Config) Mode() *ready.Mode {
+	if !c.AckManual {
+		return nil
+	}
+	name := cmp.Or(c.AckBy, ready.Manual)
+	i := slices.IndexFunc(ready.Modes, func(m ready.Mode) bool { return m.Name == name })
+	if i < 0 {
+		i = 0 // of another version; worker:ack is an ACK everywhere
+	}
+	return &ready.Modes[i]
+}
+
+// Gives is what each worker gets to say with that it is ready.
+func (c *Config) Gives() ready.Gift {
+	if m := c.Mode(); m != nil {
+		return m.Gives
+	}
+	return ready.Nothing
+}
+
+// Notifies tells whether each worker has a NOTIFY_SOCKET.
+func (c *Config) Notifies() bool { return c.Gives() == ready.Socket }
+
+// Asks tells whether a process asks each worker.
+func (c *Config) Asks() bool {
+	m := c.Mode()
+	return m != nil && m.Asks()
 }
 
 // unless is n in digits, unless it means something else.

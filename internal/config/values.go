@@ -4,6 +4,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"einhyrningsins/internal/bind"
+	"einhyrningsins/internal/ready"
 )
 
 // MaxDuration is the longest duration that an option takes: far beyond any
@@ -133,45 +135,54 @@ func ParseDuration(s string) (time.Duration, error) {
 // ackModeValue takes "manual" or the seconds of timer mode.
 func ackModeValue(d *draft) value {
 	return value{set: func(s string) error {
-		d.ackMode = s
-		if s == "manual" {
-			d.cfg.ackBy(ByControl)
+		if s == ready.Manual {
+			d.ackBy(s, "", nil)
 			return nil
 		}
 		t, err := ParseDuration(s)
 		if err != nil {
 			return errors.New("neither manual nor a duration of at most 8760h")
 		}
-		d.cfg.ackBy(ByControl)
+		d.ackBy(s, "", nil)
 		d.cfg.AckManual, d.cfg.AckTime = false, t
 		return nil
 	}}
 }
 
-// ownAckModeValue takes the ways to ACK, too, that einhorn does not know.
+// ownAckModeValue takes the modes, too, that einhorn does not know.
 func ownAckModeValue(d *draft) value {
 	simple := ackModeValue(d)
 	return value{set: func(s string) error {
-		if command, ok := strings.CutPrefix(s, "exec:"); ok {
-			d.ackMode = s
-			d.cfg.ackBy(ByExec)
-			return wordsValue(&d.cfg.AckCommand).set(command)
-		}
-		switch by := AckBy(s); by {
-		case ByNotify, ByFD:
-			d.ackMode = s
-			d.cfg.ackBy(by)
+		if simple.set(s) == nil {
 			return nil
 		}
-		if simple.set(s) != nil {
-			return errors.New("neither manual, notify, fd nor exec:CMD, nor a duration of at most 8760h")
+		m, arg := ready.Find(s)
+		if m == nil {
+			all := ready.Spellings()
+			last := len(all) - 1
+			return fmt.Errorf("neither %s nor %s, nor a duration of at most 8760h", strings.Join(all[:last], ", "), all[last])
 		}
+		var words []string
+		if m.Asks() {
+			if err := wordsValue(&words).set(arg); err != nil {
+				return err
+			}
+		}
+		if m.Check != nil {
+			if err := m.Check(words); err != nil {
+				return err
+			}
+		}
+		d.ackBy(s, m.Name, words)
 		return nil
 	}}
 }
 
-// ackBy is manual mode, and how an ACK may come.
-func (c *Config) ackBy(by AckBy) { c.AckManual, c.AckTime, c.AckBy, c.AckCommand = true, 0, by, nil }
+// ackBy takes manual mode, as it was written, and how an ACK may come.
+func (d *draft) ackBy(written, by string, words []string) {
+	d.ackMode = written
+	d.cfg.AckManual, d.cfg.AckTime, d.cfg.AckBy, d.cfg.AckCommand = true, 0, by, words
+}
 
 func bindValue(p *[]bind.Spec) value {
 	return value{set: func(s string) error {

@@ -7,6 +7,7 @@ import (
 
 	"einhyrningsins/internal/bind"
 	"einhyrningsins/internal/childenv"
+	"einhyrningsins/internal/ready"
 )
 
 // Words returns the program's name and arguments, with what stands in them for a
@@ -17,11 +18,11 @@ func (c *Config) Words(names []string) (childenv.Words, error) {
 	if c.Einhorn {
 		fixed = len(c.Program)
 	}
-	ready := 0
-	if c.AckBy == ByFD {
-		ready = childenv.Contract{Sockets: make([]childenv.Socket, len(names)), SockFD: c.SockFD}.ReadyNumber()
+	number := 0
+	if c.Gives() == ready.Pipe {
+		number = childenv.Contract{Sockets: make([]childenv.Socket, len(names)), SockFD: c.SockFD}.ReadyNumber()
 	}
-	words, err := childenv.ParseWords(c.Program, fixed, names, ready)
+	words, err := childenv.ParseWords(c.Program, fixed, names, number)
 	if wrong := (*childenv.SocketError)(nil); errors.As(err, &wrong) {
 		return words, usageWrap(err, "cannot use the program's argument %s: %v; write {%s} for the word itself", show(wrong.In), err, wrong.Word)
 	}

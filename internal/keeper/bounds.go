@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"syscall"
 
-	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 )
 
@@ -187,7 +186,7 @@ func (k *keeper) checkExit(m *link.Exit) string {
 
 // checkProbe says what is wrong with asking for a probe.
 func (k *keeper) checkProbe() string {
-	if k.cfg.AckBy != config.ByExec {
+	if !k.cfg.Asks() {
 		return "it asked for a probe, and there is none"
 	}
 	return ""

@@ -5,9 +5,9 @@ package keeper
 import (
 	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/claim"
-	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/notify"
+	"einhyrningsins/internal/ready"
 	"errors"
 	"os"
 	"slices"
@@ -110,11 +110,11 @@ func (k *keeper) channelKinds() (p channelPlan) {
 	if k.cfg.SockFD {
 		p.Kinds = append(p.Kinds, link.ChannelControl)
 	}
-	switch k.cfg.AckBy {
-	case config.ByNotify:
+	switch k.cfg.Gives() {
+	case ready.Socket:
 		p.Kinds = append(p.Kinds, link.ChannelNotify)
 		p.Home = notify.Home{Dir: claim.SocketsOf(k.cfg.SocketPath), Others: k.cfg.Limits.RunAs != nil}
-	case config.ByFD:
+	case ready.Pipe:
 		p.Kinds = append(p.Kinds, link.ChannelReady)
 	}
 	return p

@@ -85,7 +85,7 @@ func TestReniceThatCannotBeRunHarmsNobody(t *testing.T) {
 func TestAReniceThatCannotBeRunIsNoAnswerOfAProbe(t *testing.T) {
 	k := newTestKeeper(t)
 	k.cfg.Nice = niceOf(6, "renice")
-	k.cfg.AckBy = config.ByExec
+	k.cfg.AckManual, k.cfg.AckBy = true, "exec"
 	k.live()
 	k.send(&link.Spawn{Serial: 1, Generation: 1})
 	k.answerJob(nil)

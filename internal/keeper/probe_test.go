@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 )
 
@@ -16,7 +15,7 @@ import (
 // with its worker.
 func TestProbe(t *testing.T) {
 	k := newTestKeeper(t)
-	k.cfg.AckBy = config.ByExec
+	k.cfg.AckManual, k.cfg.AckBy = true, "exec"
 	k.live()
 	k.send(&link.Spawn{Serial: 1, Generation: 1})
 	worker := k.answerJob(nil)

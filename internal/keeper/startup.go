@@ -19,6 +19,7 @@ import (
 	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/platform"
+	"einhyrningsins/internal/ready"
 	"einhyrningsins/internal/start"
 	"einhyrningsins/internal/version"
 )
@@ -184,7 +185,7 @@ func (k *keeper) prepare(ctx context.Context, world World) (err error) {
 func (k *keeper) describe(world World) error {
 	k.contract = childenv.Contract{
 		Dialects: k.cfg.Dialects, SockPath: k.cfg.SocketPath, MasterPID: os.Getpid(), SockFD: k.cfg.SockFD,
-		ReadyFD: k.cfg.AckBy == config.ByFD, WatchdogUsec: k.cfg.Watchdog.Microseconds(),
+		ReadyFD: k.cfg.Gives() == ready.Pipe, WatchdogUsec: k.cfg.Watchdog.Microseconds(),
 	}
 	k.worker = process{files: []uintptr{k.devNull.Fd(), 1, 2}}
 	if k.cfg.KillChildren {

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/start"
 )
@@ -191,7 +190,7 @@ func TestAStopDoesNotWaitForAStepThatCannotEnd(t *testing.T) {
 // A probe, a look, a renice command and a new master may hang as well as a worker.
 func TestNobodyWaitsBehindWhatHangs(t *testing.T) {
 	k := newTestKeeper(t)
-	k.cfg.AckBy = config.ByExec
+	k.cfg.AckManual, k.cfg.AckBy = true, "exec"
 	k.live()
 	serial, worker := k.spawnWorker()
 	k.send(&link.Probe{Serial: serial})

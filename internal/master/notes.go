@@ -6,7 +6,6 @@ import (
 	"context"
 	"log/slog"
 
-	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/pool"
 	"einhyrningsins/internal/wire"
 )
@@ -35,7 +34,7 @@ var aboutWorkers = map[pool.Kind]struct {
 
 // warnOfBars says at the start what would show only as ACKs that never come.
 func (l *loop) warnOfBars() {
-	if !l.cfg.AckManual || l.cfg.AckBy != config.ByControl || l.cfg.SockFD {
+	if !l.cfg.AckManual || l.cfg.AckBy != "" || l.cfg.SockFD {
 		return
 	}
 	if dir := l.bars(l.cfg.SocketPath); dir != "" {

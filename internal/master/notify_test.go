@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/notify"
 )
@@ -52,7 +51,7 @@ func (m *mouth) say(text string, fds ...int) {
 func newNotifyKeeper(t *testing.T) *fakeKeeper {
 	t.Helper()
 	k := newFakeKeeper(t)
-	k.cfg.AckBy = config.ByNotify
+	k.cfg.AckBy = "notify"
 	return k
 }
 
@@ -189,7 +188,7 @@ func TestLeavingIsNotAsked(t *testing.T) {
 // TestProbesUntilOneSucceeds: one at a time, and none once the worker is ready.
 func TestProbesUntilOneSucceeds(t *testing.T) {
 	k := newFakeKeeper(t)
-	k.cfg.AckBy, k.cfg.AckCommand = config.ByExec, []string{"probe"}
+	k.cfg.AckBy, k.cfg.AckCommand = "exec", []string{"probe"}
 	k.start()
 	spawn := expect[*link.Spawn](k)
 	k.conn.Send(&link.Spawned{Serial: spawn.Serial, PID: os.Getpid(), At: link.Now()})

@@ -7,12 +7,11 @@ import (
 	"slices"
 	"time"
 
-	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/pool"
 )
 
-// How often the operator's probe is run (--ack-mode exec): at most once at a
+// How often the operator's probe is run (--ack-mode exec and the like): at most once at a
 // time for a worker, and for so many of them.
 const (
 	firstProbe   = 100 * time.Millisecond // after the start, and doubled each time
@@ -31,7 +30,7 @@ type probing struct {
 // probe begins to have a worker probed. The keeper knows the command.
 func (l *loop) probe(serial uint64, after time.Duration) {
 	w, ok := l.pool.Worker(serial)
-	if l.cfg.AckBy == config.ByExec && ok && w.PID != 0 && w.Phase == pool.Starting {
+	if l.cfg.Asks() && ok && w.PID != 0 && w.Phase == pool.Starting {
 		l.probes = append(l.probes, &probing{serial: serial, next: link.Now() + after, pause: firstProbe})
 	}
 }

@@ -5,7 +5,6 @@ package master
 import (
 	"golang.org/x/sys/unix"
 
-	"einhyrningsins/internal/config"
 	"einhyrningsins/internal/control"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/pool"
@@ -114,7 +113,7 @@ func (l *loop) workerPing(c *control.Call) *wire.Error {
 		err = wire.Errorf(wire.Refused, "cannot ping for worker %d: a worker may speak only for itself", pid)
 	default:
 		l.pinged[serial] = ping{at: link.Now(), requestID: c.RequestID}
-		if l.cfg.AckBy == config.ByNotify {
+		if l.cfg.Notifies() {
 			l.step(pool.Alive{Serial: serial})
 		}
 	}
