@@ -167,6 +167,8 @@ func setup(t *testing.T, env *testscript.Env) error {
 	env.Setenv("ROOT", root)
 	env.Setenv("GORACE", os.Getenv("GORACE"))
 	env.Setenv("HOME", env.WorkDir)
+	// Three quarters of loopback addresses that no other run of the tests has.
+	env.Setenv("NET", fmt.Sprintf("127.%d.%d", 1+os.Getpid()/250%250, 1+os.Getpid()%250))
 	if err := setNiceness(env); err != nil {
 		return err
 	}

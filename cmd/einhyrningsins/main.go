@@ -17,6 +17,8 @@ import (
 	"einhyrningsins/internal/keeper"
 	"einhyrningsins/internal/look"
 	"einhyrningsins/internal/memory"
+	"einhyrningsins/internal/platform"
+	"einhyrningsins/internal/ready"
 )
 
 // Exit statuses, as the manual has them.
@@ -30,6 +32,10 @@ func main() {
 	takeArgs()
 	if os.Args[0] == keeper.MasterName {
 		os.Exit(runMaster())
+	}
+	if os.Args[0] == ready.ProbeName {
+		platform.SetComm(ready.ProbeName)
+		os.Exit(ready.ProbeMain(os.Args[1:]))
 	}
 	if status, ok := look.Main(os.Args[1:]); ok {
 		os.Exit(status)

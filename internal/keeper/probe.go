@@ -3,11 +3,13 @@
 package keeper
 
 import (
+	"cmp"
 	"os"
 	"syscall"
 	"time"
 
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/platform"
 	"einhyrningsins/internal/start"
 )
 
@@ -25,9 +27,12 @@ func (k *keeper) orderProbe(m *link.Probe) {
 		return
 	}
 	c.probed = nil
-	p := process{program: &start.Program{Path: k.probe.Path}, argv: k.probe.For(c.PID, c.Index, c.Generation), env: os.Environ()}
+	p := process{program: &start.Program{Path: cmp.Or(k.probe.Path, platform.OwnProgram)}, argv: k.probe.For(c.PID, c.Index, c.Generation), env: os.Environ()}
 	words, _ := start.Hear(k.log.With("worker", c.PID), "the probe said", start.FewLines)
 	p.files = []uintptr{k.devNull.Fd(), k.devNull.Fd(), words.FD()}
+	if k.probe.Path != "" {
+		p = stepsTo(p)
+	}
 	t := &task{name: "probe", group: true, words: words}
 	t.begun = func(a answer) {
 		switch {
@@ -42,7 +47,7 @@ func (k *keeper) orderProbe(m *link.Probe) {
 	}
 	t.ended = func(status syscall.WaitStatus) { k.probed(c, status == 0) }
 	c.probe = t
-	k.spawner.want(job{task: t, process: stepsTo(p)})
+	k.spawner.want(job{task: t, process: p})
 }
 
 // probed keeps what came of it for the master.

@@ -48,6 +48,7 @@ var Modes = []Mode{
 	{Name: "notify", When: "it sends READY=1 to NOTIFY_SOCKET, as under systemd", Gives: Socket},
 	{Name: "fd", When: "it writes a newline to the descriptor READY_FD, as under s6", Gives: Pipe},
 	{Name: "exec", Arg: "CMD", When: "a command ends with status 0"},
+	tcp,
 }
 
 // Find returns the mode that a value of --ack-mode names, and what follows it; nil:
