@@ -231,7 +231,7 @@ var refused = map[string]string{
 	"-q -v p":                                "cannot use -q with -v",
 	"-m --ack-mode 2 p":                      "cannot use -m with --ack-mode 2",
 	"--ack-mode 1 -m p":                      "cannot use -m with --ack-mode 1",
-	"--ack-mode auto p":                      `--ack-mode "auto": neither manual, notify, fd nor exec:CMD, nor a duration`,
+	"--ack-mode auto p":                      `--ack-mode "auto": neither manual, notify, fd, exec:CMD`,
 	"--ack-mode -1 p":                        `--ack-mode "-1"`,
 	"--ack-mode NaN p":                       `--ack-mode "NaN"`,
 	"--ack-timeout 0 p":                      `--ack-timeout "0": must be more than 0`,
