@@ -23,7 +23,7 @@ _arguments -s -S : \
     '(-6 --ipv6-only)'{-6,--ipv6-only}'[Accept IPv6 connections only]' \
     '(--backlog)'--backlog='[How many connections may wait to be accepted]:COUNT: ' \
     '(-m --manual)'{-m,--manual}'[The same as --ack-mode manual]' \
-    '(--ack-mode)'--ack-mode='[A worker is ready once it sends an ACK (manual), or it sends READY=1 to NOTIFY_SOCKET, as under systemd (notify), or it writes a newline to the descriptor READY_FD, as under s6 (fd), or a command ends with status 0 (exec), or it accepts connections on a port of its own (tcp), or it has lived this long]:manual|notify|fd|exec\:CMD|tcp\:HOST\:PORT|SECONDS:(manual notify fd 0 1 5)' \
+    '(--ack-mode)'--ack-mode='[A worker is ready once it sends an ACK (manual), or it sends READY=1 to NOTIFY_SOCKET, as under systemd (notify), or it writes a newline to the descriptor READY_FD, as under s6 (fd), or a command ends with status 0 (exec), or it accepts connections on a port of its own (tcp), or it answers a GET there with a status from 200 to 399 (http), or it has lived this long]:manual|notify|fd|exec\:CMD|tcp\:ADDR|http\://ADDR|SECONDS:(manual notify fd 0 1 5)' \
     '(--watchdog)'--watchdog='[Replace a ready worker that says nothing for this long; with --ack-mode notify]:DURATION: ' \
     '(--ack-timeout)'--ack-timeout='[How long an ACK may take in manual mode]:DURATION: ' \
     '(--upgrade)'--upgrade='[Replace workers bit by bit, or all at once when all new ones are ready]:smooth|fleet:(smooth fleet)' \

@@ -49,6 +49,7 @@ var Modes = []Mode{
 	{Name: "fd", When: "it writes a newline to the descriptor READY_FD, as under s6", Gives: Pipe},
 	{Name: "exec", Arg: "CMD", When: "a command ends with status 0"},
 	tcp,
+	http,
 }
 
 // Find returns the mode that a value of --ack-mode names, and what follows it; nil:

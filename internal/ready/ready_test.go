@@ -86,3 +86,27 @@ func request(conn net.Conn) (lines []string) {
 	}
 	return lines
 }
+
+func TestHTTP(t *testing.T) {
+	for answer, want := range map[string]string{
+		"HTTP/1.1 200 OK\r\n\r\n": "", "HTTP/1.0 204\r\n\r\n": "", "HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n": "",
+		"HTTP/1.1 503 Service Unavailable\r\n\r\n": "answers GET /a/b?c=d with HTTP/1.1 503 Service Unavailable",
+		"HTTP/1.1 100 Continue\r\n\r\n":            "with HTTP/1.1 100", "SSH-2.0-x\r\n": "is not HTTP/1", "": "is not HTTP/1",
+	} {
+		var asked []string
+		address := serve(t, func(conn net.Conn) {
+			asked = request(conn)
+			_, _ = conn.Write([]byte(answer))
+		})
+		err := http.Attempt("//" + address + "/a/b?c=d")
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", answer, err, want)
+		}
+		if len(asked) < 2 || asked[0] != "GET /a/b?c=d HTTP/1.1" || asked[1] != "Host: "+address {
+			t.Errorf("asked %q", asked)
+		}
+	}
+	if err := http.Check([]string{"//127.0.0.1:80/health{index}"}); err == nil {
+		t.Error("only the path is a worker's own")
+	}
+}

@@ -4,7 +4,7 @@ package ready
 
 // tcp is for programs with a port of their own.
 var tcp = Mode{
-	Name: "tcp", Arg: "HOST:PORT", When: "it accepts connections on a port of its own",
+	Name: "tcp", Arg: "ADDR", When: "it accepts connections on a port of its own",
 	Check: func(words []string) error {
 		_, err := ownAddress(words, "tcp:127.0.0.1:80{index}")
 		return err
