@@ -146,13 +146,10 @@ var words = []struct {
 	pattern *regexp.Regexp
 	instead string
 }{
-	{[]string{"supervisor"}, regexp.MustCompile(`(?i)\bsupervisors?\b`), "keeper"},
 	{[]string{"slave"}, regexp.MustCompile(`(?i)\bslaves?\b`), "worker"},
 	{[]string{"whitelist", "blacklist"}, regexp.MustCompile(`(?i)\b(white|black)lists?\b`), "allowed, refused"},
 	{[]string{"acknowledg"}, regexp.MustCompile(`(?i)\backnowledgements? timeout\b`), "ACK timeout"},
 	{[]string{"command socket"}, regexp.MustCompile(`(?i)\bcommand socket path\b`), "control socket"},
-	{[]string{"hot ", "rolling ", "seamless "}, regexp.MustCompile(`(?i)\b(hot|rolling|seamless) (restart|reload|upgrade)s?\b`), "upgrade"},
-	{[]string{"graceful shutdown"}, regexp.MustCompile(`(?i)\bgraceful shutdowns?\b`), "retire (a worker), stop (all)"},
 	{[]string{"todo", "fixme", "xxx", "hack"}, regexp.MustCompile(`\b(TODO|FIXME|XXX|HACK)\b`), "the thing itself, or an entry among the limits in README.md"},
 	{[]string{"/work/", "/root/"}, regexp.MustCompile(`(^|[\s"'(` + "`" + `])/(work|root)/`), "a path that everybody has"},
 }

@@ -3,8 +3,6 @@
 package housetest
 
 import (
-	"flag"
-	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,70 +13,6 @@ import (
 
 	"einhyrningsins/internal/config"
 )
-
-var update = flag.Bool("update", false, "rewrite the list of options in README.md")
-
-// The list of options in the README is between these lines.
-const (
-	optionsBegin = "<!-- options: go test ./internal/housetest -update -->\n```\n"
-	optionsEnd   = "```\n<!-- end of options -->"
-)
-
-// optionList is the one screen: every option with its default.
-func optionList() string {
-	var b strings.Builder
-	group, column := "", 0
-	for _, o := range config.Options() {
-		text := "--" + o.Name
-		if o.Short != "" {
-			text = "-" + o.Short + ", " + text
-		}
-		if o.Arg != "" {
-			text += " " + o.Arg
-		}
-		if d := o.DefaultText(); d != "" {
-			text += " (" + d + ")"
-		}
-		switch {
-		case o.Group != group:
-			if group != "" {
-				b.WriteString("\n")
-			}
-			group = o.Group
-			fmt.Fprintf(&b, "%s:\n    %s", group, text)
-			column = 4 + len(text)
-		case column+3+len(text) > 100:
-			fmt.Fprintf(&b, "\n    %s", text)
-			column = 4 + len(text)
-		default:
-			fmt.Fprintf(&b, "   %s", text)
-			column += 3 + len(text)
-		}
-	}
-	return b.String() + "\n"
-}
-
-func TestReadmeHasTheOptions(t *testing.T) {
-	text, err := read("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(text, optionsBegin)
-	list, after, ok2 := strings.Cut(rest, optionsEnd)
-	if !ok || !ok2 {
-		t.Fatalf("README.md has no list of options between %q and %q", optionsBegin, optionsEnd)
-	}
-	if *update {
-		err := os.WriteFile(filepath.Join(root, "README.md"), []byte(before+optionsBegin+optionList()+optionsEnd+after), 0o644)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if list != optionList() {
-		t.Errorf("the options in README.md are out of date; go test ./internal/housetest -update rewrites them:\n%s", optionList())
-	}
-}
 
 // otherOptions are options of other programs that documents speak of.
 var otherOptions = []string{
