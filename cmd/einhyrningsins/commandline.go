@@ -37,19 +37,19 @@ var (
 
 // begin reads a command line, and looks at what there is to start. The error is
 // for answer.
-func (l commandLine) begin(args []string) (*config.Config, keeper.World, error) {
+func (l commandLine) begin(args []string) (*config.Config, keeper.Source, error) {
 	cfg, asked := l.parse(args, os.Environ())
 	if cfg == nil {
-		return nil, keeper.World{}, asked
+		return nil, keeper.Source{}, asked
 	}
 	if err := cfg.Resolve(); err != nil {
-		return nil, keeper.World{}, err
+		return nil, keeper.Source{}, err
 	}
 	first, err := look.First(cfg)
 	if err != nil {
-		return nil, keeper.World{}, err
+		return nil, keeper.Source{}, err
 	}
-	return cfg, keeper.World{First: first, At: look.At(cfg, false)}, asked
+	return cfg, keeper.Source{First: first, At: look.At(cfg, false)}, asked
 }
 
 // answer does what a command line asks for that runs no program, and returns

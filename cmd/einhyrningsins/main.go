@@ -53,11 +53,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	signals := keeper.Clean(line.name == einhornLine.name)
 	memory.Tune()
 	var cfg *config.Config
-	var world keeper.World
+	var source keeper.Source
 	var asked error // for something else than to run a program; or what is wrong
 	// Nothing is made yet that would be left behind.
 	if stopped := signals.During(0, func(context.Context) error {
-		cfg, world, asked = line.begin(args[min(1, len(args)):])
+		cfg, source, asked = line.begin(args[min(1, len(args)):])
 		return nil
 	}); stopped != nil {
 		return keeper.Stopped(newLog(&config.Config{}, "keeper"), stopped)
@@ -72,7 +72,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if cfg.CommandName != "" {
 		showName(line.name + ": " + cfg.CommandName)
 	}
-	status, err := keeper.Run(cfg, world, log, signals)
+	status, err := keeper.Run(cfg, source, log, signals)
 	if err != nil {
 		return line.complain(stderr, err)
 	}

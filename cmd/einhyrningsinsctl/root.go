@@ -51,7 +51,7 @@ Exit status: 0; 1 the command failed; 2 usage; 3 no master there;
 	flags.StringArrayVarP(&execute, "execute", "e", nil, "run `CMD`, more of them separated by ;, and exit (repeatable)")
 	flags.StringVarP(&s.path, "socket-path", "d", client.DefaultPath, "the control socket's `PATH`")
 	root.Flags().Bool("version", false, "print the version of this program")
-	dress(s, root)
+	addCommon(s, root)
 	root.AddCommand(newCompletion(s))
 	return root
 }
@@ -71,13 +71,13 @@ func newShellRoot(s *session) *cobra.Command {
 			return unknownCommand(cmd, args[0])
 		},
 	}
-	dress(s, root)
+	addCommon(s, root)
 	root.AddCommand(newQuit("quit"), newQuit("exit"))
 	return root
 }
 
-// dress gives root the verbs and the manners that both command lines share.
-func dress(s *session, root *cobra.Command) {
+// addCommon gives root the verbs and the behaviour that both command lines share.
+func addCommon(s *session, root *cobra.Command) {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.Args = cobra.ArbitraryArgs // newRoot and newShellRoot look at them

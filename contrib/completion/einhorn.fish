@@ -21,7 +21,7 @@ function __einhorn_at_options --description 'No program was given yet'
 end
 
 complete -c einhorn -f
-complete -c einhorn -n __einhorn_at_options -s b -l bind -x -d 'Listen here (repeatable). OPT: r, so_reuseaddr: bind beside lingering connections; n, o_nonblock: do not block'
+complete -c einhorn -n __einhorn_at_options -s b -l bind -x -d 'Listen here (repeatable). OPT: r, so_reuseaddr: a restart can bind at once; n, o_nonblock: do not block'
 complete -c einhorn -n __einhorn_at_options -s c -l command-name -x -d 'Show this name in ps, and have it in the default paths: TMP/einhorn-NAME.sock, .pid and .lock'
 complete -c einhorn -n __einhorn_at_options -s d -l socket-path -r -F -d 'Where to make the control socket'
 complete -c einhorn -n __einhorn_at_options -s e -l pidfile -r -F -d 'Write our process id here'

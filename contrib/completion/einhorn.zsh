@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 _arguments -s -S : \
-    '*'{-b+,--bind=}'[Listen here (repeatable). OPT\: r, so_reuseaddr\: bind beside lingering connections; n, o_nonblock\: do not block]:ADDR\:PORT\[,OPT...\]: ' \
+    '*'{-b+,--bind=}'[Listen here (repeatable). OPT\: r, so_reuseaddr\: a restart can bind at once; n, o_nonblock\: do not block]:ADDR\:PORT\[,OPT...\]: ' \
     '(-c --command-name)'{-c+,--command-name=}'[Show this name in ps, and have it in the default paths\: TMP/einhorn-NAME.sock, .pid and .lock]:NAME: ' \
     '(-d --socket-path)'{-d+,--socket-path=}'[Where to make the control socket]:PATH:_files' \
     '(-e --pidfile)'{-e+,--pidfile=}'[Write our process id here]:PATH:_files' \

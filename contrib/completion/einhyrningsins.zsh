@@ -9,7 +9,7 @@ _arguments -s -S : \
     '(--nice)'--nice='[Niceness of keeper and masters, and of workers, from -20 to 19; RENICE_CMD sets them instead of the system call]:MASTER\[\:WORKER\[\:RENICE_CMD\]\]: ' \
     '(--user)'--user='[Run workers as this user (name or number), with its groups; the sockets are bound before]:USER: ' \
     '(--group)'--group='[Run workers as this group (name or number)]:GROUP: ' \
-    '(--umask)'--umask='[What files of workers are not to be open for, in octal digits]:MASK: ' \
+    '(--umask)'--umask='[Permission bits removed from files that workers create, in octal digits]:MASK: ' \
     '*'--rlimit='[Set one of the limits of workers, as prlimit names them; infinity is none (repeatable)]:NAME=SOFT\[\:HARD\]: ' \
     '(--no-new-privs)'--no-new-privs'[Let no program that workers execute gain privileges, set-user-ID ones included]' \
     '(--oom-score-adj)'--oom-score-adj='[How readily the kernel ends workers when memory is short, from -1000 to 1000]:NUMBER: ' \
@@ -18,7 +18,7 @@ _arguments -s -S : \
     '*'--env-file='[Read variables from this file, a line for each; with -, it may be missing (repeatable)]:\[-\]FILE:_files' \
     '*'--drop-env-var='[Keep this variable from the workers (repeatable)]:VAR: ' \
     '(--reexec-as)'--reexec-as='[Look through this command, which ends by executing its arguments\: the directory and environment that it leaves count for the new generation]:CMDLINE: ' \
-    '*'{-b+,--bind=}'[A socket for the workers (repeatable). WHERE\: ADDR\:PORT, udp\:ADDR\:PORT, unix\:PATH, unix\:@NAME, fd\:N (was left open for us), systemd\[\:NAME\] (its sockets). ADDR\: address, \[IPv6 address\], name, or nothing for all. PORT 0\: any free one. OPT\: r, so_reuseaddr\: bind beside lingering connections; n, o_nonblock\: do not block; reuseport; v6only; backlog=N; defer\[=SECONDS\]\: accept only what has sent something; name=NAME; and of a path mode=0660, user=USER, group=GROUP]:WHERE\[,OPT...\]: ' \
+    '*'{-b+,--bind=}'[A socket for the workers (repeatable). WHERE\: ADDR\:PORT, udp\:ADDR\:PORT, unix\:PATH, unix\:@NAME, fd\:N (was left open for us), systemd\[\:NAME\] (its sockets). ADDR\: address, \[IPv6 address\], name, or nothing for all. PORT 0\: any free one. OPT\: r, so_reuseaddr\: a restart can bind at once; n, o_nonblock\: do not block; reuseport; v6only; backlog=N; defer\[=SECONDS\]\: accept only what has sent something; name=NAME; and of a path mode=0660, user=USER, group=GROUP]:WHERE\[,OPT...\]: ' \
     '(-4 --ipv4-only)'{-4,--ipv4-only}'[Accept IPv4 connections only]' \
     '(-6 --ipv6-only)'{-6,--ipv6-only}'[Accept IPv6 connections only]' \
     '(--backlog)'--backlog='[How many connections may wait to be accepted]:COUNT: ' \

@@ -69,7 +69,7 @@ func wayOut(spec Spec, c candidate, held bool) string {
 	case c.dual && try(only, candidate{ip: c.ip}) == nil:
 		return fmt.Sprintf("; that is for IPv4: to take only IPv6, add v6only: -b %s", only)
 	case tcp && !spec.ReuseAddr && try(beside, c) == nil:
-		return fmt.Sprintf("; to bind beside old connections that linger, add r: -b %s", beside)
+		return fmt.Sprintf("; connections of the last run are still there (TIME_WAIT): add r (SO_REUSEADDR) to bind at once: -b %s", beside)
 	case tcp && try(shared, c) == nil:
 		return fmt.Sprintf("; stop that, or add reuseport, which it has, to serve beside it: -b %s", shared)
 	case held && tcp:
@@ -77,7 +77,7 @@ func wayOut(spec Spec, c candidate, held bool) string {
 	case held:
 		return "; stop that, or take another address"
 	case tcp && lingers(netip.AddrPortFrom(c.ip, uint16(spec.Port))):
-		return "; old connections linger there, of a server that was started without r: wait until they have ended, and start with r from then on"
+		return "; connections of a server that was started without r are still there (TIME_WAIT): wait until they are gone, a minute, and start with r from then on"
 	}
 	return "; somebody has bound it who cannot be seen from here, or does not listen"
 }

@@ -44,7 +44,7 @@ func TestUDP(t *testing.T) {
 		t.Errorf("received %q, %v", b[:n], err)
 	}
 	_, err = Open(mustParse(t, "udp:"+s.Address), AnyFamily, 0)
-	if !errors.Is(err, unix.EADDRINUSE) || strings.Contains(err.Error(), "linger") {
+	if !errors.Is(err, unix.EADDRINUSE) || strings.Contains(err.Error(), "TIME_WAIT") {
 		t.Errorf("a second one: %v", err)
 	}
 	if !strings.Contains(err.Error(), "held by another -b of this same command") {

@@ -44,7 +44,7 @@ func (c *Config) Resolve() error {
 		if n, err = strconv.ParseUint(c.User, 10, 32); err == nil && n <= maxID {
 			as.UID = int(n)
 		} else {
-			err = usagef("there is no such user in /etc/passwd; a number needs none, as in --user 1000 --group 1000")
+			err = usagef("there is no such user in /etc/passwd; numbers work without one, as in --user 1000 --group 1000")
 		}
 	}
 	if err != nil {
@@ -110,7 +110,7 @@ func lookupGroup(name string) (int, error) {
 	}
 	n, err := strconv.ParseUint(name, 10, 32)
 	if err != nil || n > maxID {
-		return 0, usagef("there is no such group in /etc/group; a number needs none, as in --group 1000")
+		return 0, usagef("there is no such group in /etc/group; numbers work without one, as in --group 1000")
 	}
 	return int(n), nil
 }

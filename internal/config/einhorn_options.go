@@ -23,7 +23,7 @@ func einhornFiles() []Option {
 	return []Option{
 		{
 			Name: "bind", Short: "b", Arg: "ADDR:PORT[,OPT...]", Repeat: true, Group: g, Example: "127.0.0.1:8080,r",
-			Help:  "Listen here (repeatable). OPT: r, so_reuseaddr: bind beside lingering connections; n, o_nonblock: do not block",
+			Help:  "Listen here (repeatable). OPT: r, so_reuseaddr: a restart can bind at once; n, o_nonblock: do not block",
 			value: func(d *draft) value { return lowerOptsValue(bindValue(&d.cfg.Binds)) },
 		},
 		{

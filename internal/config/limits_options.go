@@ -7,7 +7,7 @@ func limitOptions() []Option {
 	g := groups[0]
 	return []Option{
 		{
-			Name: "user", Arg: "USER", Unset: "ours", Group: g, Example: "www-data",
+			Name: "user", Arg: "USER", Unset: "the manager's", Group: g, Example: "www-data",
 			Help:  "Run workers as this user (name or number), with its groups; the sockets are bound before",
 			value: func(d *draft) value { return accountValue(&d.cfg.User) },
 		},
@@ -17,8 +17,8 @@ func limitOptions() []Option {
 			value: func(d *draft) value { return accountValue(&d.cfg.Group) },
 		},
 		{
-			Name: "umask", Arg: "MASK", Unset: "ours", Group: g, Example: "027",
-			Help:  "What files of workers are not to be open for, in octal digits",
+			Name: "umask", Arg: "MASK", Unset: "the manager's", Group: g, Example: "027",
+			Help:  "Permission bits removed from files that workers create, in octal digits",
 			value: func(d *draft) value { return umaskValue(&d.cfg.Limits.Umask) },
 		},
 		{
@@ -32,7 +32,7 @@ func limitOptions() []Option {
 			value: func(d *draft) value { return flagValue(&d.cfg.Limits.NoNewPrivs) },
 		},
 		{
-			Name: "oom-score-adj", Arg: "NUMBER", Unset: "ours", Group: g, Example: "500",
+			Name: "oom-score-adj", Arg: "NUMBER", Unset: "the manager's", Group: g, Example: "500",
 			Help:  "How readily the kernel ends workers when memory is short, from -1000 to 1000",
 			value: func(d *draft) value { return oomValue(&d.cfg.Limits.OOMScoreAdj) },
 		},

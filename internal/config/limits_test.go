@@ -121,9 +121,9 @@ func TestResolve(t *testing.T) {
 		{user: "7654321", group: "0", uid: 7654321, gid: 0, groups: []int{0}},
 		{group: "daemon", uid: 0, gid: 1},
 		{user: "7654321", wrong: "cannot run workers as user 7654321: there is nothing about it in /etc/passwd, so its group has to be said, as in --user 7654321 --group 1000"},
-		{user: "no such", wrong: `cannot run workers as user no such: there is no such user in /etc/passwd; a number needs none, as in --user 1000 --group 1000`},
+		{user: "no such", wrong: `cannot run workers as user no such: there is no such user in /etc/passwd; numbers work without one, as in --user 1000 --group 1000`},
 		{user: "4294967295", group: "0", wrong: "cannot run workers as user 4294967295: there is no such user in /etc/passwd"},
-		{user: "daemon", group: "nobodys", wrong: "cannot run workers as group nobodys: there is no such group in /etc/group; a number needs none, as in --group 1000"},
+		{user: "daemon", group: "nobodys", wrong: "cannot run workers as group nobodys: there is no such group in /etc/group; numbers work without one, as in --group 1000"},
 	} {
 		c := &Config{User: try.user, Group: try.group}
 		err := c.Resolve()

@@ -118,7 +118,7 @@ func socketOptions() []Option {
 	return []Option{
 		{
 			Name: "bind", Short: "b", Arg: "WHERE[,OPT...]", Repeat: true, Group: groups[2], Example: "127.0.0.1:8080,r",
-			Help:  "A socket for the workers (repeatable). WHERE: ADDR:PORT, udp:ADDR:PORT, unix:PATH, unix:@NAME, fd:N (was left open for us), systemd[:NAME] (its sockets). ADDR: address, [IPv6 address], name, or nothing for all. PORT 0: any free one. OPT: r, so_reuseaddr: bind beside lingering connections; n, o_nonblock: do not block; reuseport; v6only; backlog=N; defer[=SECONDS]: accept only what has sent something; name=NAME; and of a path mode=0660, user=USER, group=GROUP",
+			Help:  "A socket for the workers (repeatable). WHERE: ADDR:PORT, udp:ADDR:PORT, unix:PATH, unix:@NAME, fd:N (was left open for us), systemd[:NAME] (its sockets). ADDR: address, [IPv6 address], name, or nothing for all. PORT 0: any free one. OPT: r, so_reuseaddr: a restart can bind at once; n, o_nonblock: do not block; reuseport; v6only; backlog=N; defer[=SECONDS]: accept only what has sent something; name=NAME; and of a path mode=0660, user=USER, group=GROUP",
 			value: func(d *draft) value { return bindValue(&d.cfg.Binds) },
 		},
 		{

@@ -11,7 +11,7 @@ import (
 )
 
 // maxHandedOutput is how much unsent output of one connection is handed over.
-// Who is further behind gets that much and then the end.
+// A client that is further behind gets that much, and is disconnected.
 const maxHandedOutput = 8 << 20
 
 // Handed is one connection on its way to the next master.

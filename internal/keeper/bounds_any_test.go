@@ -46,7 +46,7 @@ func TestAnyMasterLeavesTheKeeperBoundedAndStoppable(t *testing.T) {
 	})
 }
 
-// world lets something happen beside the master.
+// source lets something happen beside the master.
 func (k *testKeeper) world(r *rapid.T) {
 	switch rapid.IntRange(0, 5).Draw(r, "world") {
 	case 0:

@@ -117,7 +117,7 @@ func (s *Signals) keep(sig os.Signal) {
 // Stopped logs that a start has ended because it was told to, and returns the
 // exit status: that of a stop at any other time.
 func Stopped(log Log, why error) int {
-	log.Logger().Info("the end", "status", 0, "reason", why)
+	log.Logger().Info("exiting", "status", 0, "reason", why)
 	log.Flush(time.Second)
 	return 0
 }

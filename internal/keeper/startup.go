@@ -38,8 +38,8 @@ type Log interface {
 	SetLevel(level slog.Level)
 }
 
-// World is what there is to start workers from.
-type World struct {
+// Source is what there is to start workers from.
+type Source struct {
 	First link.Received // what the first generation starts from: a link.Saw
 	At    *link.LookAt  // where to look for each generation after it
 }
@@ -51,7 +51,7 @@ const cleanupTime = time.Second
 // Run is the keeper's whole life: everything is bound before anything is
 // spawned, or nothing is. It returns the exit status; what cannot be bound, or
 // listened to, comes back as an error beside it, to be shown to whoever started us.
-func Run(cfg *config.Config, world World, log Log, signals *Signals) (int, error) {
+func Run(cfg *config.Config, source Source, log Log, signals *Signals) (int, error) {
 	k := &keeper{
 		cfg: cfg, sys: realSystem{}, log: log.Logger(), setLevel: log.SetLevel,
 		started: time.Now(), table: newTable(), caught: map[syscall.Signal]*caughtSignal{},
@@ -60,7 +60,7 @@ func Run(cfg *config.Config, world World, log Log, signals *Signals) (int, error
 	}
 	signal.Notify(k.child, syscall.SIGCHLD)
 	err := signals.During(cleanupTime, func(ctx context.Context) error {
-		if err := k.prepare(ctx, world); err != nil {
+		if err := k.prepare(ctx, source); err != nil {
 			return err
 		}
 		k.niceSelf(ctx)
@@ -85,7 +85,7 @@ func Run(cfg *config.Config, world World, log Log, signals *Signals) (int, error
 	if code != 0 {
 		level = slog.LevelError
 	}
-	k.log.Log(context.Background(), level, "the end", "status", code, "reason", reason)
+	k.log.Log(context.Background(), level, "exiting", "status", code, "reason", reason)
 	log.Flush(time.Second)
 	return code, k.unserved
 }
@@ -141,7 +141,7 @@ func (k *keeper) leftBehind(err error) {
 }
 
 // prepare makes all that a first master needs, or leaves nothing behind.
-func (k *keeper) prepare(ctx context.Context, world World) (err error) {
+func (k *keeper) prepare(ctx context.Context, source Source) (err error) {
 	start.LearnFileLimit()
 	k.devNull, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -178,11 +178,11 @@ func (k *keeper) prepare(ctx context.Context, world World) (err error) {
 	if err := control.Open(ctx); err != nil {
 		return err
 	}
-	return k.describe(world)
+	return k.describe(source)
 }
 
 // describe fills in what workers and masters will be told.
-func (k *keeper) describe(world World) error {
+func (k *keeper) describe(source Source) error {
 	k.contract = childenv.Contract{
 		Dialects: k.cfg.Dialects, SockPath: k.cfg.SocketPath, MasterPID: os.Getpid(), SockFD: k.cfg.SockFD,
 		ReadyFD: k.cfg.Gives() == ready.Pipe, WatchdogUsec: k.cfg.Watchdog.Microseconds(),
@@ -221,15 +221,15 @@ func (k *keeper) describe(world World) error {
 		}
 	}
 	k.worker.step = k.stepOrders()
-	saw, _ := world.First.Msg.(*link.Saw)
-	if err := start.Check(saw, world.First.FDs, world.At.Program); err != nil {
+	saw, _ := source.First.Msg.(*link.Saw)
+	if err := start.Check(saw, source.First.FDs, source.At.Program); err != nil {
 		return err
 	}
-	first, err := start.Of(1, saw, world.First.FDs)
+	first, err := start.Of(1, saw, source.First.FDs)
 	if err != nil {
 		return err
 	}
 	first.Env = k.contract.Base(first.Environ, 1)
-	k.looks = looks{launches: map[int]*start.Launch{1: first}, newest: 1, at: world.At, limit: lookLimit}
+	k.looks = looks{launches: map[int]*start.Launch{1: first}, newest: 1, at: source.At, limit: lookLimit}
 	return nil
 }

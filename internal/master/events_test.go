@@ -23,13 +23,13 @@ func TestEventNumbersHaveNoGap(t *testing.T) {
 			switch rapid.IntRange(0, 3).Draw(t, "what") {
 			case 0:
 				masters++ // one that failed to take over counts, too
-				data, _ := json.Marshal(luggage{Events: r.lines, LastEvent: r.last})
-				var bags luggage
-				if err := json.Unmarshal(data, &bags); err != nil {
+				data, _ := json.Marshal(handedState{Events: r.lines, LastEvent: r.last})
+				var state handedState
+				if err := json.Unmarshal(data, &state); err != nil {
 					t.Fatal(err)
 				}
 				r = ring{}
-				r.takeOver(bags.Events, bags.LastEvent, masters)
+				r.takeOver(state.Events, state.LastEvent, masters)
 			case 1:
 				masters++
 				r = ring{}

@@ -74,8 +74,8 @@ func newLoop(o *opening, conn *link.Conn, log Log) *loop {
 		byPID: map[int]uint64{}, pinged: map[uint64]ping{}, told: map[uint64][]syscall.Signal{}, refused: map[uint64]string{}, caught: map[int]int{},
 		quiesce: -1, heard: notify.New(), channels: map[uint64][]ownChannel{},
 	}
-	maps.Copy(l.told, o.handed.luggage.Told)
-	for _, p := range o.handed.luggage.Pings {
+	maps.Copy(l.told, o.handed.state.Told)
+	for _, p := range o.handed.state.Pings {
 		l.pinged[p.Serial] = ping{p.At, p.RequestID}
 	}
 	return l
@@ -89,7 +89,7 @@ func (l *loop) goOn(o *opening) error {
 		return fmt.Errorf("cannot take over from the old master: %s", lost)
 	}
 	l.pool = p
-	l.ring.takeOver(o.handed.luggage.Events, o.handed.luggage.LastEvent, o.hello.Masters)
+	l.ring.takeOver(o.handed.state.Events, o.handed.state.LastEvent, o.hello.Masters)
 	for _, launch := range o.hello.Launches {
 		l.know(launch)
 	}

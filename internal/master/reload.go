@@ -24,21 +24,21 @@ import (
 // as they are, and what nobody saves.
 type handed struct {
 	clients []control.Handed
-	luggage luggage
+	state   handedState
 	whole   bool // nothing is missing: no ACK can be lost
 }
 
-// luggage goes from master to master as JSON, and the next may be newer or
+// handedState goes from master to master as JSON, and the next may be newer or
 // older.
-type luggage struct {
-	Pings []pingLuggage               `json:"pings"`
+type handedState struct {
+	Pings []handedPing                `json:"pings"`
 	Told  map[uint64][]syscall.Signal `json:"told"`
 
 	Events    []json.RawMessage `json:"events"` // the last, as they are answered
 	LastEvent uint64            `json:"last_event"`
 }
 
-type pingLuggage struct {
+type handedPing struct {
 	Serial    uint64        `json:"serial"`
 	At        time.Duration `json:"at"`
 	RequestID string        `json:"request_id"`
@@ -63,7 +63,7 @@ func takeOver(from *os.File) (handed, error) {
 			h.clients = append(h.clients, control.Handed{FD: in.FDs[0], Data: m.Data})
 			continue
 		case *link.Luggage:
-			_ = json.Unmarshal(m.Data, &h.luggage) // what cannot be read is lost
+			_ = json.Unmarshal(m.Data, &h.state) // what cannot be read is lost
 		case *link.Handed:
 			h.whole = true
 			return h, nil
@@ -165,11 +165,11 @@ func (l *loop) standStill() {
 		l.link.Send(&link.Quiesced{Failure: err.Error()})
 		return
 	}
-	bags := luggage{Told: l.told, Events: l.ring.lines, LastEvent: l.ring.last}
+	state := handedState{Told: l.told, Events: l.ring.lines, LastEvent: l.ring.last}
 	for serial, p := range l.pinged {
-		bags.Pings = append(bags.Pings, pingLuggage{serial, p.at, p.requestID})
+		state.Pings = append(state.Pings, handedPing{serial, p.at, p.requestID})
 	}
-	data, _ := json.Marshal(bags) // plain data
+	data, _ := json.Marshal(state) // plain data
 	for _, c := range clients {
 		conn.Send(&link.Client{Data: c.Data}, c.FD)
 	}

@@ -102,11 +102,11 @@ func TestNothingIsHandedOnOfWorkersThatHaveEnded(t *testing.T) {
 	from := k.oldMaster()
 	exit := &link.Exited{Serial: 1, PID: 1 << 28, At: link.Now()}
 	k.start(link.Child{Serial: 1, Generation: 1, PID: exit.PID, StartedAt: link.Now(), Exit: exit})
-	bags, _ := json.Marshal(luggage{
-		Pings: []pingLuggage{{Serial: 1, RequestID: "a"}},
+	state, _ := json.Marshal(handedState{
+		Pings: []handedPing{{Serial: 1, RequestID: "a"}},
 		Told:  map[uint64][]syscall.Signal{1: {syscall.SIGTERM}},
 	})
-	k.handsOver(from, &link.Luggage{Data: bags}, &link.Handed{})
+	k.handsOver(from, &link.Luggage{Data: state}, &link.Handed{})
 	expect[*link.Live](k)
 	k.quiesce()
 	stream, err := link.New(fileOf(k.stream))
@@ -115,7 +115,7 @@ func TestNothingIsHandedOnOfWorkersThatHaveEnded(t *testing.T) {
 	}
 	defer stream.Close()
 	expect[*link.Quiesced](k)
-	var handed luggage
+	var handed handedState
 	for in := range stream.In() {
 		if m, ok := in.Msg.(*link.Luggage); ok {
 			if err := json.Unmarshal(m.Data, &handed); err != nil {
@@ -125,7 +125,7 @@ func TestNothingIsHandedOnOfWorkersThatHaveEnded(t *testing.T) {
 		}
 	}
 	handed.Events, handed.LastEvent = nil, 0 // these are not of workers, and have their own bounds
-	if diff := cmp.Diff(luggage{Told: map[uint64][]syscall.Signal{}}, handed); diff != "" {
+	if diff := cmp.Diff(handedState{Told: map[uint64][]syscall.Signal{}}, handed); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
