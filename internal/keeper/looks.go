@@ -114,6 +114,7 @@ func (k *keeper) lookTask(l *start.Looking) *task {
 	t := &task{name: "look", group: true, by: l.By}
 	t.begun = func(a answer) {
 		if a.err != nil && k.lookHeld(a) {
+			k.await(t) // for the same time
 			return
 		}
 		if a.err != nil {

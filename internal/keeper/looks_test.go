@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/link"
+	"einhyrningsins/internal/start"
 )
 
 // looker is the process that looks, in the hands of the test.
@@ -253,6 +254,26 @@ func TestALookThatCannotEvenBeKilledIsGivenUp(t *testing.T) {
 	if _, ok := k.nextDeadline(); ok {
 		t.Error("something is still waited for")
 	}
+}
+
+// The binary on disk cannot be executed, so that the one which runs looks, in the
+// same time.
+func TestALookWithTheHeldBinaryCanBeLate(t *testing.T) {
+	k := newTestKeeper(t)
+	k.live()
+	k.send(&link.Look{Generation: 2})
+	l := k.beginLook()
+	l.Close()
+	l.stderr.Close()
+	k.finishJob(l.job, 0, &start.Failure{Errno: syscall.ETXTBSY})
+	if at, ok := k.nextDeadline(); !ok || at != k.sys.clock+lookLimit {
+		t.Fatalf("the next deadline is %v, %v", at, ok)
+	}
+	k.startLook()
+	k.sys.clock += lookLimit
+	k.deadlines()
+	wantDid(t, k, "kill group 103 9")
+	k.dropLook()
 }
 
 func TestALookIsNotLateThatHasAnsweredWhileWeWereStopped(t *testing.T) {
