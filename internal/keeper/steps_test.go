@@ -41,8 +41,8 @@ func (k *testKeeper) stepOfNextJob() testStep {
 
 // What a step says that reaches its program, and one that cannot execute it.
 const (
-	executed = "\x00\x00"
-	noRight  = executed + "\x00\x0d" // EACCES
+	executed = "\x00\x00\x00"
+	noRight  = executed + "\x00\x0d\x00" // EACCES
 )
 
 // says lets the process say something on its pipe and close it.
@@ -91,10 +91,10 @@ func TestAnEndIsHeldBackUntilTheStepIsKnown(t *testing.T) {
 
 func TestAFailedStepIsAFailedSpawn(t *testing.T) {
 	for said, want := range map[string]string{
-		noRight:    `SpawnFailed {"serial":1,"errno":13,"path":"/p","doing":"","shortage":false,"at":1000000000}`,
-		"\x01\x01": `SpawnFailed {"serial":1,"errno":1,"path":"/p","doing":"be so","shortage":false,"at":1000000000}`,
-		"\x02\x0b": `SpawnFailed {"serial":1,"errno":11,"path":"/p","doing":"be fast","shortage":true,"at":1000000000}`,
-		"":         `SpawnFailed {"serial":1,"errno":11,"path":"/p","doing":"come as far as the program","shortage":true,"at":1000000000}`,
+		noRight:        `SpawnFailed {"serial":1,"errno":13,"path":"/p","doing":"","shortage":false,"at":1000000000}`,
+		"\x01\x01\x00": `SpawnFailed {"serial":1,"errno":1,"path":"/p","doing":"be so","shortage":false,"at":1000000000}`,
+		"\x02\x0b\x00": `SpawnFailed {"serial":1,"errno":11,"path":"/p","doing":"be fast","shortage":true,"at":1000000000}`,
+		"":             `SpawnFailed {"serial":1,"errno":11,"path":"/p","doing":"come as far as the program","shortage":true,"at":1000000000}`,
 	} {
 		k := newTestKeeper(t)
 		k.live()
@@ -216,7 +216,7 @@ func TestNobodyWaitsBehindWhatHangs(t *testing.T) {
 	k.sys.did = nil
 	heir.says("")
 	look.says("")
-	probe.says(executed + "\x00\x02")
+	probe.says(executed + "\x00\x02\x00")
 	if k.table.bySerial[serial].probed == nil {
 		t.Error("nothing came of the probe")
 	}

@@ -41,8 +41,9 @@ func (p *plan) fork() (pid int, err error) {
 }
 
 // From here on the child may neither allocate, nor grow its stack, nor be
-// scheduled: there are no other threads that it could wait for. Nothing of this is
-// instrumented.
+// scheduled, nor store a pointer on the heap, of which the garbage collector may
+// have to know: there are no other threads that it could wait for. Nothing of this
+// is instrumented.
 //
 //go:noinline
 //go:norace
@@ -58,9 +59,11 @@ func clone(p *plan) (pid uintptr, errno syscall.Errno) {
 		afterFork()
 		return pid, errno
 	}
+	// What is meant for the keeper's group would end the child from now on.
+	syscall.RawSyscall(syscall.SYS_SETPGID, 0, 0, 0)
 	afterForkInChild()
 	p.said[0], errno = p.become()
-	p.said[1] = byte(errno) // errno(3): none is above 133
+	p.said[1], p.said[2] = byte(errno), byte(errno>>8)
 	p.say()
 	for {
 		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)
@@ -89,7 +92,7 @@ func (p *plan) become() (what byte, errno syscall.Errno) {
 	if what, errno = p.make(p.limits); errno != 0 {
 		return what, errno
 	}
-	p.find()
+	path := p.find()
 	if what, errno = p.make(p.rights); errno != 0 {
 		return what, errno
 	}
@@ -98,7 +101,7 @@ func (p *plan) become() (what byte, errno syscall.Errno) {
 	}
 	p.said = executing
 	p.say()
-	_, _, errno = syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(p.path)), uintptr(unsafe.Pointer(&p.argv[0])), uintptr(unsafe.Pointer(&p.env[0])))
+	_, _, errno = syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&p.argv[0])), uintptr(unsafe.Pointer(&p.env[0])))
 	return 0, errno
 }
 
@@ -112,6 +115,9 @@ func (p *plan) make(calls []call) (what byte, errno syscall.Errno) {
 		_, _, errno = syscall.RawSyscall6(c.trap, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4], 0)
 		if errno != 0 && c.what != 0 {
 			return c.what, errno
+		}
+		if c.report != 0 {
+			p.report = c.report
 		}
 	}
 	return 0, 0
@@ -183,7 +189,7 @@ func (p *plan) enter() syscall.Errno {
 	return errno
 }
 
-// find sets the path by which the program is executed: as it was found, if that
+// find returns the path by which the program is executed: as it was found, if that
 // still leads to the same file, so that ps shows its name; otherwise its own path;
 // and when the disk holds another one there, or none, through the descriptor,
 // proc(5). An interpreter opens what it is given after execve(2) has closed ours, so
@@ -191,19 +197,19 @@ func (p *plan) enter() syscall.Errno {
 //
 //go:nosplit
 //go:norace
-func (p *plan) find() {
+func (p *plan) find() *byte {
 	if !p.place.there {
-		return
+		return p.path
 	}
 	for i := range p.place.paths {
 		if p.is(p.place.dir, p.place.paths[i], &p.place.fileID) {
-			p.path = p.place.paths[i]
-			return
+			return p.place.paths[i]
 		}
 	}
 	if p.place.script {
 		syscall.RawSyscall(syscall.SYS_FCNTL, p.place.file, syscall.F_SETFD, 0)
 	}
+	return p.path
 }
 
 // is tells whether a path, seen from a directory, leads to that file.

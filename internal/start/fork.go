@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -42,6 +43,7 @@ func Fork(o Orders, t *Program, argv, env []string, files []uintptr) (pid int, r
 		r.tooLarge = func() string { return tooLarge(argv, env, o.Limits.Rlimits) }
 		pid, err = p.fork()
 	}
+	runtime.KeepAlive(t) // and its descriptors
 	if err != nil {
 		r.Close()
 		return 0, nil, err
@@ -52,16 +54,19 @@ func Fork(o Orders, t *Program, argv, env []string, files []uintptr) (pid int, r
 // Report is the keeper's end of the pipe. The other end is closed by a successful
 // execve(2), or by the end of the process.
 //
-// What comes are messages of two bytes: what could not be done, and the errno. The
-// first of all zeroes announces execve(2).
+// What comes are messages. One of all zeroes announces execve(2).
 type Report struct {
 	ours     *os.File
 	doing    []string // by the first byte; 0 is to execute the program
 	tooLarge func() string
 }
 
+// message is what could not be done, and the errno in two bytes: file systems may
+// return larger ones than the kernel has.
+type message [3]byte
+
 // executing goes before the attempt, which ends the report if it succeeds.
-var executing [2]byte
+var executing message
 
 // NewReport makes a report, and the end for the process, of which the messages 1 and
 // up say that it could not do that. Only our end is for the poller: a goroutine that
@@ -132,13 +137,13 @@ func (r *Report) wait(limits ...time.Duration) error {
 
 // failure reads the last message.
 func (r *Report) failure(said []byte) error {
-	if len(said) == 2*len(executing) && [2]byte(said) == executing {
+	if len(said) == 2*len(executing) && message(said) == executing {
 		said = said[len(executing):]
 	}
-	if len(said) != len(executing) || int(said[0]) >= len(r.doing) || said[1] == 0 {
+	if len(said) != len(executing) || int(said[0]) >= len(r.doing) || said[1] == 0 && said[2] == 0 {
 		return &Failure{"hear what became of it", syscall.EPROTO}
 	}
-	f := &Failure{r.doing[said[0]], syscall.Errno(said[1])}
+	f := &Failure{r.doing[said[0]], syscall.Errno(said[1]) | syscall.Errno(said[2])<<8}
 	if f.Doing == "" && f.Errno == syscall.E2BIG && r.tooLarge != nil {
 		f.Doing = "pass " + r.tooLarge()
 	}

@@ -3,6 +3,7 @@
 package start
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -170,5 +171,42 @@ func TestFewDescriptors(t *testing.T) {
 		if got := takeWith(t, more, Orders{}, l.Held, nil, "name", "-c", "exit 0"); got.err != nil || got.status != syscall.WaitStatus(0) {
 			t.Errorf("%+v", got)
 		}
+	}
+}
+
+// TestNoPlaceForADescriptor is told, and to the keeper: not in a file that it has
+// where the child's report belongs.
+func TestNoPlaceForADescriptor(t *testing.T) {
+	LearnFileLimit()
+	place := placeOf(t, inDir(t, "#!/bin/sh\n"), "p").Held
+	const count = 40
+	more := make([]uintptr, count) // beside four, the program, the directory and the report
+	there, err := os.Create(filepath.Join(t.TempDir(), "there"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	const belongs = 4 + count + 2
+	if err := unix.Dup3(int(there.Fd()), belongs, unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(belongs)
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	limit := func(cur uint64) {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: cur, Max: was.Max}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(30)
+	defer limit(was.Cur)
+	got := takeWith(t, more, Orders{}, place, nil, "p")
+	if f := (*Failure)(nil); !errors.As(got.err, &f) || f.Doing != "put its descriptors in place" || f.Errno != syscall.EBADF {
+		t.Errorf("%v", got.err)
+	}
+	if info, err := there.Stat(); err != nil || info.Size() > 0 {
+		t.Errorf("%d bytes were written into a file of the keeper's (%v)", info.Size(), err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"einhyrningsins/internal/config"
 )
 
-// plan is all that the child does, prepared for [plan.child]. Pointers that calls
+// plan is all that the child does, prepared for [plan.become]. Pointers that calls
 // take as numbers are in keep as well.
 type plan struct {
 	descriptors []call
@@ -26,7 +26,7 @@ type plan struct {
 	doing       []string // what a call is for, by its number
 
 	keeper uintptr
-	report uintptr // the descriptor
+	report uintptr // the descriptor, where it is at the moment
 	orphan byte    // what could not be done without a keeper
 
 	score []byte // for oom_score_adj; nil: as it is
@@ -39,7 +39,7 @@ type plan struct {
 	pids  []*[mostDigits]byte // in env: where the child's own pid belongs
 
 	stat  unix.Statx_t // room for the child
-	said  [2]byte
+	said  message
 	blank [4]uint64 // a struct sigaction of the kernel: SIG_DFL
 
 	keep []any
@@ -56,11 +56,12 @@ type place struct {
 	enter     byte // what could not be done if the directory cannot be gone to
 }
 
-// call is a system call; what: what it is for. That of 0 may fail.
+// call is a system call.
 type call struct {
-	trap uintptr
-	args [5]uintptr
-	what byte
+	trap   uintptr
+	args   [5]uintptr
+	what   byte    // what it is for; 0: it may fail
+	report uintptr // not 0: where it has put the report
 }
 
 // mostDigits is what a pid takes, and the zero byte behind it: they are below
@@ -86,9 +87,8 @@ func newPlan(o Orders, t *Program, argv, env []string, files []uintptr, report u
 			all = append(all, f.Fd())
 		}
 	}
-	p.report = uintptr(len(all))
+	p.report = report
 	p.arrange(append(all, report), ours)
-	p.add(&p.descriptors, "", unix.SYS_SETPGID, 0, 0)
 	p.add(&p.descriptors, "", unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&comm[0])))
 
 	path := t.Path
@@ -163,9 +163,17 @@ func (p *plan) words(argv, env []string) (err error) {
 // arrange plans to put descriptors in their places; those up to count are the program's.
 // First those go out of the way that stand where others belong: to the next number
 // that is neither a place nor taken. What the keeper has there is not touched, for
-// the child has descriptors of its own by then.
+// the child has descriptors of its own by then. The report is the last, and nothing is
+// put where it is before: what fails on the way is told.
 func (p *plan) arrange(all []uintptr, count int) {
 	const what = "put its descriptors in place"
+	last := len(all) - 1
+	move := func(i int, from, to, flags uintptr) {
+		p.add(&p.descriptors, what, unix.SYS_DUP3, from, to, flags)
+		if i == last {
+			p.descriptors[len(p.descriptors)-1].report = to
+		}
+	}
 	next := uintptr(len(all))
 	for i, fd := range all {
 		if fd >= uintptr(i) {
@@ -174,7 +182,7 @@ func (p *plan) arrange(all []uintptr, count int) {
 		for slices.Contains(all, next) {
 			next++
 		}
-		p.add(&p.descriptors, what, unix.SYS_DUP3, fd, next, unix.O_CLOEXEC)
+		move(i, fd, next, unix.O_CLOEXEC)
 		all[i] = next
 	}
 	for i, fd := range all {
@@ -183,7 +191,7 @@ func (p *plan) arrange(all []uintptr, count int) {
 			flags = unix.O_CLOEXEC
 		}
 		if to := uintptr(i); fd != to {
-			p.add(&p.descriptors, what, unix.SYS_DUP3, fd, to, flags)
+			move(i, fd, to, flags)
 		} else if flags == 0 {
 			p.add(&p.descriptors, what, unix.SYS_FCNTL, fd, unix.F_SETFD, 0)
 		}
