@@ -31,7 +31,7 @@ complete -c einhyrningsins -n __einhyrningsins_at_options -l umask -x -d 'Permis
 complete -c einhyrningsins -n __einhyrningsins_at_options -l rlimit -x -d 'Set one of the limits of workers, as prlimit names them; infinity is none (repeatable)'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l no-new-privs -d 'Let no program that workers execute gain privileges, set-user-ID ones included'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l oom-score-adj -x -d 'How readily the kernel ends workers when memory is short, from -1000 to 1000'
-complete -c einhyrningsins -n __einhyrningsins_at_options -l chdir -r -F -d 'Where workers run. Symbolic links are followed anew for each generation'
+complete -c einhyrningsins -n __einhyrningsins_at_options -l chdir -r -F -d 'Where workers run. Symbolic links are followed again for each generation'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l envdir -r -F -d 'Read variables from this directory, a file for each (repeatable)'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l env-file -r -F -d 'Read variables from this file, a line for each; with -, it may be missing (repeatable)'
 complete -c einhyrningsins -n __einhyrningsins_at_options -l drop-env-var -x -d 'Keep this variable from the workers (repeatable)'

@@ -13,7 +13,7 @@ _arguments -s -S : \
     '*'--rlimit='[Set one of the limits of workers, as prlimit names them; infinity is none (repeatable)]:NAME=SOFT\[\:HARD\]: ' \
     '(--no-new-privs)'--no-new-privs'[Let no program that workers execute gain privileges, set-user-ID ones included]' \
     '(--oom-score-adj)'--oom-score-adj='[How readily the kernel ends workers when memory is short, from -1000 to 1000]:NUMBER: ' \
-    '(--chdir)'--chdir='[Where workers run. Symbolic links are followed anew for each generation]:DIR:_files' \
+    '(--chdir)'--chdir='[Where workers run. Symbolic links are followed again for each generation]:DIR:_files' \
     '*'--envdir='[Read variables from this directory, a file for each (repeatable)]:DIR:_files' \
     '*'--env-file='[Read variables from this file, a line for each; with -, it may be missing (repeatable)]:\[-\]FILE:_files' \
     '*'--drop-env-var='[Keep this variable from the workers (repeatable)]:VAR: ' \

@@ -88,7 +88,7 @@ func worldOptions() []Option {
 	return []Option{
 		{
 			Name: "chdir", Arg: "DIR", Group: g, Example: "/srv/web/current", files: true,
-			Help:  "Where workers run. Symbolic links are followed anew for each generation",
+			Help:  "Where workers run. Symbolic links are followed again for each generation",
 			value: func(d *draft) value { return dirValue(&d.cfg.Dir) },
 		},
 		{
