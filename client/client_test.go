@@ -127,7 +127,7 @@ func TestCallsOnTheWire(t *testing.T) {
 func TestStatusLongerThanARequestMayBe(t *testing.T) {
 	want := wire.Status{PID: 4711, Number: 1000, Program: []string{"x"}}
 	for i := range 1000 {
-		want.Workers = append(want.Workers, wire.Worker{PID: 5000 + i, Index: i, State: wire.Ready, PingedRequestID: strings.Repeat("r", 200)})
+		want.Workers = append(want.Workers, wire.Worker{PID: 5000 + i, Index: i, State: wire.StateReady, PingedRequestID: strings.Repeat("r", 200)})
 	}
 	f := newFake(t, func(s *session, r wire.Request) bool { return s.status(r, want) })
 	got, err := connect(t, f.path).Status(testContext(t))

@@ -69,7 +69,7 @@ func facts(st *wire.Status) map[string]string {
 		if w.Silent {
 			silent++
 		}
-		if w.Generation != st.Generation && (w.State == wire.Ready || w.State == wire.Starting) {
+		if w.Generation != st.Generation && (w.State == wire.StateReady || w.State == wire.StateStarting) {
 			counts["old"]++
 		}
 	}
@@ -81,13 +81,13 @@ func facts(st *wire.Status) map[string]string {
 		"says": says, "silent": strconv.Itoa(silent),
 		"pids": pids, "stopping": strconv.FormatBool(st.Stopping), "master": strconv.Itoa(st.MasterPID),
 	}
-	for _, name := range []string{"workers", "old", wire.Starting, wire.Ready, wire.Draining, wire.Stopped, wire.Killed} {
+	for _, name := range []string{"workers", "old", wire.StateStarting, wire.StateReady, wire.StateDraining, wire.StateStopping, wire.StateKilled} {
 		if _, taken := known[name]; !taken {
 			known[name] = strconv.Itoa(counts[name])
 		}
 	}
 	// "stopping" is a state of workers and of the whole: the workers' is "termed".
-	known["termed"] = strconv.Itoa(counts[wire.Stopped])
+	known["termed"] = strconv.Itoa(counts[wire.StateStopping])
 	return known
 }
 

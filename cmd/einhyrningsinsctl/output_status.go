@@ -123,14 +123,14 @@ func (o *output) counts(st *client.Status) string {
 	for _, w := range st.Workers {
 		n[w.State]++
 	}
-	ready := fmt.Sprintf("%d ready", n[wire.Ready])
-	if n[wire.Ready] < st.Number {
+	ready := fmt.Sprintf("%d ready", n[wire.StateReady])
+	if n[wire.StateReady] < st.Number {
 		ready = o.paint(yellow, ready)
 	} else {
 		ready = o.paint(green, ready)
 	}
 	text := fmt.Sprintf("%d wanted, %s", st.Number, ready)
-	for _, state := range []string{wire.Starting, wire.Draining, wire.Stopped, wire.Killed} {
+	for _, state := range []string{wire.StateStarting, wire.StateDraining, wire.StateStopping, wire.StateKilled} {
 		if n[state] > 0 {
 			text += fmt.Sprintf(", %d %s", n[state], state)
 		}
@@ -196,7 +196,7 @@ func says(w client.Worker) string {
 }
 
 var stateColours = map[string]string{
-	silent: yellow, wire.Starting: yellow, wire.Ready: green, wire.Draining: cyan, wire.Stopped: red, wire.Killed: red,
+	silent: yellow, wire.StateStarting: yellow, wire.StateReady: green, wire.StateDraining: cyan, wire.StateStopping: red, wire.StateKilled: red,
 }
 
 // table writes the workers, numbers to the right and words to the left.

@@ -46,7 +46,7 @@ func calmStatus() *client.Status {
 		StartedAt: before(75 * time.Hour), Generation: 1, GoodGeneration: 1, Number: 1, AckMode: "1s",
 		Sockets: []wire.Socket{{Spec: ":80", Address: ":80", FD: 3}, {Spec: "[::1]:0,r", Address: "[::1]:40123", FD: 4}},
 		Upgrade: wire.UpgradeStatus{State: wire.UpgradeIdle},
-		Workers: []wire.Worker{{PID: 5000, Generation: 1, State: wire.Ready, StartedAt: before(time.Hour), ReadyAt: beforeP(time.Hour - time.Second)}},
+		Workers: []wire.Worker{{PID: 5000, Generation: 1, State: wire.StateReady, StartedAt: before(time.Hour), ReadyAt: beforeP(time.Hour - time.Second)}},
 		Generations: []wire.Generation{{
 			Generation: 1, Program: "/srv/web/releases/12/server",
 			Directory: "/srv/web/releases/12", Variables: 24, LookedAt: before(75 * time.Hour),
@@ -70,12 +70,12 @@ func troubledStatus() *client.Status {
 	st.Upgrade = wire.UpgradeStatus{State: wire.UpgradeAborted, Generation: 13, Ready: 1, Number: 4, Reason: st.LastFailure}
 	st.Workers = []wire.Worker{
 		{
-			PID: 5000, Index: 0, Generation: 1, State: wire.Ready, StartedAt: before(26 * time.Hour), ReadyAt: beforeP(26*time.Hour - 310*time.Millisecond),
+			PID: 5000, Index: 0, Generation: 1, State: wire.StateReady, StartedAt: before(26 * time.Hour), ReadyAt: beforeP(26*time.Hour - 310*time.Millisecond),
 			PingedAt: beforeP(4 * time.Second), PingedRequestID: "req-17\x07\r\n",
 		},
-		{PID: 105002, Index: 1, Generation: 13, State: wire.Starting, StartedAt: before(-time.Second)},
-		{PID: 32, Index: 10, Generation: 1, State: wire.Draining, StartedAt: before(90 * time.Second), ReadyAt: beforeP(48500 * time.Millisecond), PingedAt: beforeP(time.Hour)},
-		{PID: 33, Index: 11, Generation: 1, State: wire.Killed, StartedAt: before(90 * time.Second)},
+		{PID: 105002, Index: 1, Generation: 13, State: wire.StateStarting, StartedAt: before(-time.Second)},
+		{PID: 32, Index: 10, Generation: 1, State: wire.StateDraining, StartedAt: before(90 * time.Second), ReadyAt: beforeP(48500 * time.Millisecond), PingedAt: beforeP(time.Hour)},
+		{PID: 33, Index: 11, Generation: 1, State: wire.StateKilled, StartedAt: before(90 * time.Second)},
 	}
 	return st
 }

@@ -5,7 +5,7 @@
 // that a worker finds. Both sides import it, so they cannot drift apart.
 //
 // dialects.go says which of the customs a worker finds that others have made,
-// and words.go what stands for a socket in its arguments.
+// and template.go what stands for a socket in its arguments.
 package childenv
 
 import (

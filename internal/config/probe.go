@@ -15,7 +15,7 @@ import (
 // Probe is the command that tells whether a worker is ready.
 type Probe struct {
 	Path  string // "": our own
-	words childenv.Words
+	words childenv.Template
 }
 
 // FindProbe finds the program of the probe, if there is one. names are those of
@@ -30,7 +30,7 @@ func (c *Config) FindProbe(names []string) (p Probe, err error) {
 	} else if p.Path, err = FindProgram(command[0], PathOf(os.Environ())); err != nil {
 		return p, usageWrap(err, "cannot use --ack-mode %s: %v", show(c.AckMode()), err)
 	}
-	p.words, err = childenv.ParseWords(command, 1, names, 0)
+	p.words, err = childenv.ParseTemplate(command, 1, names, 0)
 	if wrong := (*childenv.SocketError)(nil); errors.As(err, &wrong) {
 		err = usageWrap(err, "cannot use --ack-mode %s: %v; write {%s} for the word itself", show(c.AckMode()), err, wrong.Word)
 	}

@@ -57,10 +57,10 @@ type keeper struct {
 	devNull  *os.File
 	worker   process // what every worker has in common
 
-	contract childenv.Contract
-	probe    config.Probe
-	words    childenv.Words // of the program
-	looks    looks
+	contract  childenv.Contract
+	probe     config.Probe
+	arguments childenv.Template // of the program
+	looks     looks
 
 	table    table
 	spawner  spawner

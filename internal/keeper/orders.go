@@ -116,7 +116,7 @@ func (k *keeper) orderSpawn(m *link.Spawn) {
 	}
 	p, l := k.worker, k.launchOf(m.Generation)
 	p.program, p.env = l.Held, k.contract.WithIndex(l.Env, m.Index)
-	p.argv = k.words.For(m.Index, m.Generation)
+	p.argv = k.arguments.For(m.Index, m.Generation)
 	k.spawner.want(job{serial: c.Serial, process: p, channels: k.channelKinds()})
 }
 

@@ -209,7 +209,7 @@ func (k *keeper) describe(source Source) error {
 			Name: s.Name, Network: s.Network,
 		})
 	}
-	if k.words, err = k.cfg.Words(names); err != nil {
+	if k.arguments, err = k.cfg.Arguments(names); err != nil {
 		return err
 	}
 	if k.probe, err = k.cfg.FindProbe(names); err != nil {

@@ -15,8 +15,8 @@ import (
 // and only for itself; a socket for what it says of itself, or a pipe
 // (--ack-mode notify and fd; notify.go).
 
-// ownChannel is one of these, until it is served.
-type ownChannel struct {
+// channel is one of these, until it is served.
+type channel struct {
 	kind link.ChannelKind
 	fd   int
 }
@@ -24,14 +24,14 @@ type ownChannel struct {
 // takeChannels keeps what came with a row of the hello.
 func (o *opening) takeChannels(c *link.Child, fds []int) {
 	if o.channels == nil {
-		o.channels = map[uint64][]ownChannel{}
+		o.channels = map[uint64][]channel{}
 	}
 	for i, fd := range fds {
 		if i >= len(c.Channels) {
 			unix.Close(fd)
 			continue
 		}
-		o.channels[c.Serial] = append(o.channels[c.Serial], ownChannel{c.Channels[i], fd})
+		o.channels[c.Serial] = append(o.channels[c.Serial], channel{c.Channels[i], fd})
 	}
 }
 
@@ -44,7 +44,7 @@ func (l *loop) takeChannel(m *link.Channel, fds []int) {
 	}
 	for _, fd := range fds {
 		if m.Kind != link.ChannelControl {
-			l.channels[m.Serial] = append(l.channels[m.Serial], ownChannel{m.Kind, fd})
+			l.channels[m.Serial] = append(l.channels[m.Serial], channel{m.Kind, fd})
 		} else if err := l.control.AddWorker(fd, m.Serial); err != nil {
 			l.log.Error("a worker cannot use its own connection", "serial", m.Serial, "error", err)
 		}

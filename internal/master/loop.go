@@ -52,12 +52,12 @@ type loop struct {
 	launches []link.Launch // what generations are started from, the newest last
 	kept     []int         // generations of which workers may still be spawned
 	probes   []*probing
-	heard    *notify.Set             // what workers say of themselves
-	channels map[uint64][]ownChannel // what those may speak to us by that are not known yet
-	reloads  []*control.Call         // clients that wait for a reload
-	quiesce  int                     // the stream to hand over on, once nothing is under way; or -1
-	handover *link.Conn              // the stream to the next master; not nil: we stand still for it
-	later    []link.Received         // what the keeper said meanwhile
+	heard    *notify.Set          // what workers say of themselves
+	channels map[uint64][]channel // what those may speak to us by that are not known yet
+	reloads  []*control.Call      // clients that wait for a reload
+	quiesce  int                  // the stream to hand over on, once nothing is under way; or -1
+	handover *link.Conn           // the stream to the next master; not nil: we stand still for it
+	later    []link.Received      // what the keeper said meanwhile
 	rest     memory.Rest
 }
 
@@ -72,7 +72,7 @@ func newLoop(o *opening, conn *link.Conn, log Log) *loop {
 		cfg: o.cfg, hello: o.hello, link: conn,
 		log: log.Logger(), flush: log.Flush, setLevel: log.SetLevel,
 		byPID: map[int]uint64{}, pinged: map[uint64]ping{}, told: map[uint64][]syscall.Signal{}, refused: map[uint64]string{}, caught: map[int]int{},
-		quiesce: -1, heard: notify.New(), channels: map[uint64][]ownChannel{},
+		quiesce: -1, heard: notify.New(), channels: map[uint64][]channel{},
 	}
 	maps.Copy(l.told, o.handed.state.Told)
 	for _, p := range o.handed.state.Pings {

@@ -45,7 +45,7 @@ type opening struct {
 	hello    link.Hello
 	cfg      config.Config
 	children []link.Child
-	channels map[uint64][]ownChannel // what workers have to speak to us by, by serial
+	channels map[uint64][]channel // what workers have to speak to us by, by serial
 	listener *os.File
 	from     *os.File // where the old master hands over; nil: there is none
 	handed   handed   // what it handed over

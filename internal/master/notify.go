@@ -19,7 +19,7 @@ const lastLook = 100 * time.Millisecond
 
 // listen reads what a worker says of itself. One that is ready has nothing to
 // say on a pipe any more.
-func (l *loop) listen(w pool.Worker, ch ownChannel) {
+func (l *loop) listen(w pool.Worker, ch channel) {
 	pipe := ch.kind == link.ChannelReady
 	if w.PID == 0 || pipe && w.ReadyAt != 0 || !pipe && ch.kind != link.ChannelNotify {
 		unix.Close(ch.fd)

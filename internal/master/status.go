@@ -96,7 +96,7 @@ func summary(s *wire.Status) string {
 		counts[w.State]++
 	}
 	line := fmt.Sprintf("generation %d, %d workers wanted", s.Generation, s.Number)
-	for _, state := range []string{wire.Starting, wire.Ready, wire.Draining, wire.Stopped, wire.Killed} {
+	for _, state := range []string{wire.StateStarting, wire.StateReady, wire.StateDraining, wire.StateStopping, wire.StateKilled} {
 		if counts[state] > 0 {
 			line += fmt.Sprintf(", %d %s", counts[state], state)
 		}

@@ -236,11 +236,11 @@ type UpgradeStatus struct {
 
 // The states of a worker.
 const (
-	Starting = "starting"
-	Ready    = "ready"
-	Draining = "draining"
-	Stopped  = "stopping"
-	Killed   = "killed"
+	StateStarting = "starting"
+	StateReady    = "ready"
+	StateDraining = "draining"
+	StateStopping = "stopping"
+	StateKilled   = "killed"
 )
 
 // Worker is one live worker process.

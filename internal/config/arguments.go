@@ -10,10 +10,10 @@ import (
 	"einhyrningsins/internal/ready"
 )
 
-// Words returns the program's name and arguments, with what stands in them for a
+// Arguments returns the program's name and arguments, with what stands in them for a
 // worker, or for a socket of these names ("": it has none). By einhorn's name
 // nothing does. An error matches [ErrUsage].
-func (c *Config) Words(names []string) (childenv.Words, error) {
+func (c *Config) Arguments(names []string) (childenv.Template, error) {
 	fixed := 1 // the name is the program's own
 	if c.Einhorn {
 		fixed = len(c.Program)
@@ -22,7 +22,7 @@ func (c *Config) Words(names []string) (childenv.Words, error) {
 	if c.Gives() == ready.Pipe {
 		number = childenv.Contract{Sockets: make([]childenv.Socket, len(names)), SockFD: c.SockFD}.ReadyNumber()
 	}
-	words, err := childenv.ParseWords(c.Program, fixed, names, number)
+	words, err := childenv.ParseTemplate(c.Program, fixed, names, number)
 	if wrong := (*childenv.SocketError)(nil); errors.As(err, &wrong) {
 		return words, usageWrap(err, "cannot use the program's argument %s: %v; write {%s} for the word itself", show(wrong.In), err, wrong.Word)
 	}
@@ -39,6 +39,6 @@ func (c *Config) checkWords() error {
 		}
 		names[i] = spec.Name
 	}
-	_, err := c.Words(names)
+	_, err := c.Arguments(names)
 	return err
 }

@@ -33,7 +33,7 @@ func TestWords(t *testing.T) {
 		"{{index}}": "{index}", "{{fd:0}}": "{fd:0}", "{{fd:99}}": "{fd:99}", "{{{index}}}": "{{index}}", "{{index}": "{5", "{index}}": "5}",
 		"{{{index}": "{{5", "{{pid}}": "{{pid}}", "{{index}}{index}": "{index}5", "{\"a\":{index}}": "{\"a\":5}",
 	} {
-		w, err := ParseWords([]string{"{index}", word}, 1, fourSockets, 0)
+		w, err := ParseTemplate([]string{"{index}", word}, 1, fourSockets, 0)
 		if err != nil {
 			t.Errorf("%s: %v", word, err)
 			continue
@@ -56,7 +56,7 @@ func TestWordsOfNoSocket(t *testing.T) {
 		{"{fd:Web}", "there is no socket {fd:Web}, but {fd:web}", []string{"web"}},
 		{"{index}{fd:0}", "there is no socket {fd:0}, for there is none at all", nil},
 	} {
-		_, err := ParseWords([]string{try.word}, 0, try.names, 0)
+		_, err := ParseTemplate([]string{try.word}, 0, try.names, 0)
 		var wrong *SocketError
 		if !errors.As(err, &wrong) || wrong.In != try.word || err.Error() != try.want {
 			t.Errorf("%s: %v; want %s", try.word, err, try.want)
@@ -67,7 +67,7 @@ func TestWordsOfNoSocket(t *testing.T) {
 // TestWordsCostNothing: arguments in which nothing depends on a worker are all
 // the same list.
 func TestWordsCostNothing(t *testing.T) {
-	w, err := ParseWords([]string{"p", "{fd:0}", "x"}, 1, []string{""}, 0)
+	w, err := ParseTemplate([]string{"p", "{fd:0}", "x"}, 1, []string{""}, 0)
 	if n := testing.AllocsPerRun(100, func() { w.For(1, 1) }); err != nil || n > 0 {
 		t.Errorf("%v allocations, %v", n, err)
 	}
@@ -81,13 +81,13 @@ func FuzzWords(f *testing.F) {
 	}
 	names := []string{"", "web"}
 	f.Fuzz(func(t *testing.T, word string) {
-		w, err := ParseWords([]string{word}, 0, names, 0)
+		w, err := ParseTemplate([]string{word}, 0, names, 0)
 		var wrong *SocketError
 		if err != nil {
 			if !errors.As(err, &wrong) || !strings.Contains(word, wrong.Word) || wrong.In != word {
 				t.Fatalf("%q: %#v", word, err)
 			}
-			right, err := ParseWords(wrong.Right, 0, names, 0)
+			right, err := ParseTemplate(wrong.Right, 0, names, 0)
 			if err != nil || !slices.Equal(right.For(0, 0), []string{"3", "4"}) {
 				t.Fatalf("%q: %q are not right: %v", word, wrong.Right, err)
 			}
@@ -101,7 +101,7 @@ func FuzzWords(f *testing.F) {
 		for _, special := range []string{"{index}", "{generation}", "{fd:0}", "{fd:1}", "{fd:web}"} {
 			escaped = strings.ReplaceAll(escaped, special, "{"+special+"}")
 		}
-		again, err := ParseWords([]string{escaped}, 0, names, 0)
+		again, err := ParseTemplate([]string{escaped}, 0, names, 0)
 		if err != nil || again.For(7, 8)[0] != word {
 			t.Errorf("%q, written as %q, is %q, %v", word, escaped, again.For(7, 8), err)
 		}

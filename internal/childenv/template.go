@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// Words are the arguments of a program in which these stand for something:
+// Template is the arguments of a program, with placeholders:
 // {fd:0} and {fd:web} for the number of a socket's descriptor, by its place
 // or its name; {index} for the worker's; {generation} for its; {ready_fd} for the
 // number in READY_FD, if there is one. In another pair of
 // braces they stand for themselves, without that pair: {{index}} is {index}.
 // Everything else is as it is, braces too.
-type Words struct {
+type Template struct {
 	plain []string // nothing in these depends on the worker
 	parts [][]part // or: the same, in parts
 }
@@ -50,12 +50,12 @@ func (e *SocketError) Error() string {
 	return fmt.Sprintf("there is no socket %s, but %s", e.Word, strings.Join(e.Right, ", "))
 }
 
-// ParseWords reads a program's name and arguments, of which that many at first
+// ParseTemplate reads a program's name and arguments, of which that many at first
 // are what they are. names are those of the sockets, "" for one that has none;
 // ready is the number in READY_FD, 0 if there is none. An
 // error is a [SocketError].
-func ParseWords(words []string, fixed int, names []string, ready int) (Words, error) {
-	w := Words{plain: make([]string, len(words))}
+func ParseTemplate(words []string, fixed int, names []string, ready int) (Template, error) {
+	w := Template{plain: make([]string, len(words))}
 	depends := false
 	for i, word := range words {
 		parts := []part{{text: word}}
@@ -63,7 +63,7 @@ func ParseWords(words []string, fixed int, names []string, ready int) (Words, er
 			var wrong *SocketError
 			if parts, wrong = parseWord(word, names, ready); wrong != nil {
 				wrong.In = word
-				return Words{}, wrong
+				return Template{}, wrong
 			}
 		}
 		w.parts = append(w.parts, parts)
@@ -86,7 +86,7 @@ func NamesSocket(words []string) bool {
 }
 
 // For returns the arguments of one worker. The caller must not change them.
-func (w Words) For(index, generation int) []string {
+func (w Template) For(index, generation int) []string {
 	if w.parts == nil {
 		return w.plain
 	}
