@@ -7,7 +7,7 @@ import (
 	"errors"
 
 	"einhyrningsins/internal/wire"
-	"einhyrningsins/internal/yamlwire"
+	"einhyrningsins/internal/einhorn"
 )
 
 // Dialect is a way to talk on the control socket. Each line is told apart by
@@ -34,7 +34,7 @@ func dialectOf(line []byte) Dialect {
 // parse reads a request.
 func (d Dialect) parse(line []byte) (wire.Request, error) {
 	if d == Einhorn {
-		return yamlwire.ParseRequest(line)
+		return einhorn.ParseRequest(line)
 	}
 	return wire.ParseRequest(line)
 }
@@ -43,7 +43,7 @@ func (d Dialect) parse(line []byte) (wire.Request, error) {
 func (d Dialect) answer(id []byte, message string, data any, wait bool) []byte {
 	switch {
 	case d == Einhorn:
-		return yamlwire.Reply(id, message, wait)
+		return einhorn.Reply(id, message, wait)
 	case len(id) == 0:
 		return wire.Encode(message)
 	}
@@ -54,7 +54,7 @@ func (d Dialect) answer(id []byte, message string, data any, wait bool) []byte {
 func (d Dialect) failure(id []byte, err *wire.Error, data any) []byte {
 	switch {
 	case d == Einhorn:
-		return yamlwire.Reply(id, err.Message, false)
+		return einhorn.Reply(id, err.Message, false)
 	case len(id) == 0:
 		return wire.Encode(err.Message)
 	}

@@ -5,8 +5,11 @@ package master
 import (
 	"slices"
 	"strconv"
+	"syscall"
 
 	"einhyrningsins/internal/control"
+	"einhyrningsins/internal/einhorn"
+	"einhyrningsins/internal/pool"
 	"einhyrningsins/internal/version"
 	"einhyrningsins/internal/wire"
 )
@@ -77,4 +80,35 @@ func (l *loop) einhornUpgrade(c *control.Call) *wire.Error {
 		return l.upgrade(c)
 	}
 	return l.beginUpgrade(c, false)
+}
+
+func (l *loop) einhornState(c *control.Call) *wire.Error {
+	st, at := l.pool.State(), wallClock()
+	s := einhorn.Snapshot{
+		Status: l.statusData(), Config: &l.cfg, Masters: l.hello.Masters, Fleet: st.Upgrade.Fleet, Signals: map[int]einhorn.Signals{},
+	}
+	for _, w := range l.pool.Workers() {
+		if w.PID != 0 && w.SignalAt != 0 {
+			s.Signals[w.PID] = einhorn.Signals{Sent: l.signaled(&w), Last: at(w.SignalAt)}
+		}
+	}
+	return l.ok(c, nil, "%s", einhorn.State(s))
+}
+
+// signaled are the signals that a worker was asked to end with. Of those that an
+// earlier master sent, the last is known by the worker's phase.
+func (l *loop) signaled(w *pool.Worker) []syscall.Signal {
+	if sent := l.told[w.Serial]; len(sent) > 0 {
+		return sent
+	}
+	last := map[pool.Phase]syscall.Signal{
+		pool.Draining: syscall.Signal(l.cfg.GracefulSignal), pool.Stopping: syscall.SIGTERM, pool.Killed: syscall.SIGKILL,
+	}[w.Phase]
+	if stop := l.pool.State().Stop.Signal; w.Phase == pool.Draining && stop != 0 {
+		last = syscall.Signal(stop)
+	}
+	if last == 0 {
+		return nil
+	}
+	return []syscall.Signal{last}
 }

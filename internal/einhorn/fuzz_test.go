@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package yamlwire
+package einhorn
 
 import (
 	"encoding/json"

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package yamlwire is einhorn's dialect of the control socket: every message is
-// a YAML document on one line, in which % is written %25 and a newline %0A.
+// Package einhorn translates between einhorn's ways and ours, so that nobody else
+// has to know them. On the control socket its dialect is YAML: every message is a
+// document on one line, in which % is written %25 and a newline %0A.
 //
-//   - yamlwire.go turns a line into a [wire.Request], and an answer into a line.
+//   - einhorn.go turns a line into a [wire.Request], and an answer into a line.
 //   - tree.go parses YAML, with limits: what comes out is text, lists and maps
 //     of a size and depth that cannot hurt. No tag makes anything else of them.
 //   - config.go turns the map that einhorn's config takes into the KEY=VALUE
 //     words that ours takes.
+//   - state.go renders our status as einhorn's state.
 //   - dump.go writes YAML that every parser reads alike, Ruby's above all.
 //
 // Ruby's symbols may stand wherever a text is expected: ":command" is as good
 // as "command". docs/protocol.md describes what a client sees.
-package yamlwire
+package einhorn
 
 import (
 	"encoding/json"
