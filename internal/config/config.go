@@ -12,8 +12,8 @@
 //     value, and signals.go signal names.
 //   - settings.go shows and changes what can be while running.
 //   - program.go finds the program as a shell would.
-//   - usage.go, einhorn_usage.go and completion.go print the lists for people and
-//     for shells.
+//   - usage.go and einhorn_usage.go print the lists for people. Those for shells are
+//     files, which completion_files_test.go writes.
 //
 // Every error that only another command line can cure matches [ErrUsage].
 package config

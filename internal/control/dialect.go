@@ -6,8 +6,8 @@ import (
 	"bytes"
 	"errors"
 
-	"einhyrningsins/internal/wire"
 	"einhyrningsins/internal/einhorn"
+	"einhyrningsins/internal/wire"
 )
 
 // Dialect is a way to talk on the control socket. Each line is told apart by

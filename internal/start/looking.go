@@ -171,9 +171,6 @@ func (l *Looking) Late(now, limit time.Duration) {
 // be killed.
 func (l *Looking) Failed() bool { return l.reason != "" }
 
-// Running tells whether there is a process that was not reaped.
-func (l *Looking) Running() bool { return l != nil && l.PID != 0 && !l.ended }
-
 // fail takes note of the first reason.
 func (l *Looking) fail(format string, args ...any) {
 	if l.reason == "" {
