@@ -17,9 +17,10 @@ type child struct {
 	told  told
 	queue bool // in table.news
 
-	probe    *task        // the operator's of it that runs; nil: none
-	probed   *link.Probed // what came of the last one, until it is told
-	channels channels     // what it can speak to us by, kept for the masters to come
+	lastSignal syscall.Signal // of any kind; 0: none
+	probe      *task          // the one that runs; nil: none does
+	probed     *link.Probed   // what came of the last one, until it is told
+	channels   channels       // what it can speak to us by, kept for the masters to come
 }
 
 // told is what this master has heard of a child.
@@ -185,7 +186,7 @@ func (k *keeper) signal(c *child, sig syscall.Signal, group bool, level link.Lev
 		return
 	}
 	err := k.sys.kill(c.PID, sig, group)
-	c.LastSignal = int(sig)
+	c.lastSignal = sig
 	if level > c.Level {
 		c.Level, c.SignalAt = level, k.sys.now()
 	}

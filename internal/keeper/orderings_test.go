@@ -105,7 +105,7 @@ func TestWholeMessagesOfADeadMasterCount(t *testing.T) {
 	if len(children) != 2 {
 		t.Fatalf("the next master hears of %d children, want 2", len(children))
 	}
-	if c := children[0]; c.ReadyAt != 7 || c.Level != link.LevelRetire || c.LastSignal != 12 || c.PID != pid {
+	if c := children[0]; c.ReadyAt != 7 || c.Level != link.LevelRetire || c.PID != pid {
 		t.Errorf("the signalled worker is told as %+v", c)
 	}
 	if c := children[1]; c.PID != 0 || c.Generation != 1 || c.Index != 1 {

@@ -235,7 +235,7 @@ func (k *keeper) orderExit(m *link.Exit) {
 	}
 	k.log.Debug("the master asks to end", "code", m.Code)
 	for _, c := range k.table.all() {
-		if c.running() && c.LastSignal != int(syscall.SIGQUIT) {
+		if c.running() && c.lastSignal != syscall.SIGQUIT {
 			k.signal(c, syscall.SIGQUIT, false, link.LevelRetire)
 		}
 		if c.running() && c.Refused != nil {

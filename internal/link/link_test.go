@@ -32,7 +32,7 @@ func samples() []Message {
 			Sockets: []Socket{{"s", "a", 3, "n", "tcp"}}, NextSerial: 4, Signals: map[int]int{1: 2}, Children: 5,
 			Saved: []byte(`[]`), Rebuild: "why", Masters: 6, Reload: true, Settings: []byte(`{}`), Launches: []Launch{launch}, GaveUp: "why",
 		},
-		&Child{Serial: 1, Generation: 2, Index: 3, PID: 4, OrderedAt: 5, StartedAt: 6, ReadyAt: 7, Level: LevelTerm, SignalAt: 8, LastSignal: 9, Saved: []byte(`{}`), Exit: exit, Refused: &SignalFailed{1, 2, 3, LevelTerm}, Channels: []ChannelKind{ChannelControl, ChannelReady}},
+		&Child{Serial: 1, Generation: 2, Index: 3, PID: 4, OrderedAt: 5, StartedAt: 6, ReadyAt: 7, Level: LevelTerm, SignalAt: 8, Saved: []byte(`{}`), Exit: exit, Refused: &SignalFailed{1, 2, 3, LevelTerm}, Channels: []ChannelKind{ChannelControl, ChannelReady}},
 		&Begin{}, &Spawned{1, 2, 3}, &SpawnFailed{1, 2, "p", "d", true, 3}, exit, &Signalled{1, 2}, &Done{3}, &Listener{},
 		&Live{}, &Spawn{1, 2, 3}, &Signal{1, 2, 3, true, LevelKill}, &Forget{1, 2, 3},
 		&Save{Serial: 1, ReadyAt: 2, Data: []byte(`{}`), Signals: map[int]int{15: 1}, Generations: []int{1}, Last: true}, &Renew{}, &Exit{1, "r"},

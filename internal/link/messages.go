@@ -81,10 +81,9 @@ type Child struct {
 	PID        int             `json:"pid"` // 0: ordered, and the answer is still to come or in Failed
 	OrderedAt  time.Duration   `json:"ordered_at"`
 	StartedAt  time.Duration   `json:"started_at"`
-	ReadyAt    time.Duration   `json:"ready_at"`    // 0: not ready
-	Level      Level           `json:"level"`       // the strongest it was sent
-	SignalAt   time.Duration   `json:"signal_at"`   // when Level was reached
-	LastSignal int             `json:"last_signal"` // of any kind; 0: none
+	ReadyAt    time.Duration   `json:"ready_at"`  // 0: not ready
+	Level      Level           `json:"level"`     // the strongest it was sent
+	SignalAt   time.Duration   `json:"signal_at"` // when Level was reached
 	Saved      json.RawMessage `json:"saved,omitempty"`
 	Exit       *Exited         `json:"exit"`
 	Failed     *SpawnFailed    `json:"failed"`
