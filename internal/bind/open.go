@@ -253,7 +253,7 @@ func addressSocket(spec Spec, c candidate) (int, error) {
 	if c.ip.Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err := newSocket(family, socketTypes[spec.Kind])
+	fd, err := unix.Socket(family, socketTypes[spec.Kind]|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}

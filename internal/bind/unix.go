@@ -27,7 +27,7 @@ func openUnix(ctx context.Context, spec Spec, others []*Socket) (*Socket, error)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := newSocket(unix.AF_UNIX, unix.SOCK_STREAM)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}

@@ -270,7 +270,7 @@ func bindControl(path string, group int) (Bound, error) {
 		return Bound{fd: -1}, fmt.Errorf("cannot make control socket: %w", err)
 	}
 	unix.CloseOnExec(fd)
-	_ = unix.Fchmod(fd, 0o600) // Linux; elsewhere the umask alone does it
+	_ = unix.Fchmod(fd, 0o600) // the path gets this mode, but for the umask
 	old := unix.Umask(0o177)
 	err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
 	unix.Umask(old)

@@ -253,7 +253,7 @@ func (c *Conn) recvmsg(buf, oob []byte) (n, oobn, flags int, err error) {
 	err = c.raw.Read(func(fd uintptr) bool {
 		c.busy.Store(true)
 		for {
-			n, oobn, flags, _, rerr = unix.Recvmsg(int(fd), buf, oob, unix.MSG_DONTWAIT|recvCloexec)
+			n, oobn, flags, _, rerr = unix.Recvmsg(int(fd), buf, oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 			if rerr != unix.EINTR {
 				break
 			}
@@ -298,4 +298,10 @@ func CloseFDs(fds []int) {
 	for _, fd := range fds {
 		unix.Close(fd)
 	}
+}
+
+// socketpair makes descriptors that no child inherits, whatever forks at this
+// moment, socket(2).
+func socketpair() ([2]int, error) {
+	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 }
