@@ -4,7 +4,6 @@ package bind
 
 import (
 	"bufio"
-	"einhyrningsins/internal/claim"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -15,6 +14,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"einhyrningsins/internal/claim"
 )
 
 // unknownUID is a socket's owner where the system does not tell.

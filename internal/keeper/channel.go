@@ -3,15 +3,16 @@
 package keeper
 
 import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
 	"einhyrningsins/internal/childenv"
 	"einhyrningsins/internal/claim"
 	"einhyrningsins/internal/link"
 	"einhyrningsins/internal/notify"
 	"einhyrningsins/internal/ready"
-	"errors"
-	"os"
-	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )

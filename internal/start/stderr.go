@@ -4,7 +4,6 @@ package start
 
 import (
 	"bytes"
-	"einhyrningsins/internal/link"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"einhyrningsins/internal/link"
 
 	"golang.org/x/sys/unix"
 )
