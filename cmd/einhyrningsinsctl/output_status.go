@@ -153,10 +153,14 @@ func ackMode(mode string) string {
 	case "fd":
 		return "fd: a worker is ready when it writes a newline, or sends an ACK"
 	}
-	if command, ok := strings.CutPrefix(mode, "exec:"); ok {
-		return "exec: a worker is ready when this says so, or it sends an ACK: " + clean(command)
+	name, what, asked := strings.Cut(mode, ":")
+	switch {
+	case !asked:
+		return fmt.Sprintf("timer: a worker is ready after %s", clean(mode))
+	case name == "exec":
+		return "exec: a worker is ready when this says so, or it sends an ACK: " + clean(what)
 	}
-	return fmt.Sprintf("timer: a worker is ready after %s", clean(mode))
+	return clean(name) + ": a worker is ready when it answers there, or sends an ACK: " + clean(mode)
 }
 
 func (o *output) upgradeLine(u client.UpgradeStatus) string {
