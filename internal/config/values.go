@@ -163,18 +163,17 @@ func ownAckModeValue(d *draft) value {
 			return fmt.Errorf("neither %s nor %s, nor a duration of at most 8760h", strings.Join(all[:last], ", "), all[last])
 		}
 		var words []string
-		if m.Asks() {
-			if err := wordsValue(&words).set(arg); err != nil {
-				return err
-			}
+		var err error
+		switch {
+		case m.Attempt != nil:
+			words, err = []string{arg}, m.Check(arg)
+		case m.Asks():
+			err = wordsValue(&words).set(arg)
 		}
-		if m.Check != nil {
-			if err := m.Check(words); err != nil {
-				return err
-			}
+		if err == nil {
+			d.ackBy(s, m.Name, words)
 		}
-		d.ackBy(s, m.Name, words)
-		return nil
+		return err
 	}}
 }
 

@@ -53,7 +53,7 @@ func makeChannels(plan channelPlan, files []uintptr, env []string) (ours channel
 			env = append(env, childenv.NotifySocket+"="+name)
 		}
 		if err != nil {
-			ours.Close()
+			ours.close()
 			return nil, theirs, files, env, err
 		}
 		if strings.HasPrefix(name, "@") {
@@ -96,8 +96,8 @@ func (l channels) dup() (kinds []link.ChannelKind, fds []int, err error) {
 	return kinds, fds, err
 }
 
-// Close closes our ends.
-func (l channels) Close() {
+// close closes our ends.
+func (l channels) close() {
 	for _, ch := range l {
 		unix.Close(ch.FD)
 		if ch.path != "" {

@@ -110,7 +110,7 @@ func (t *table) keep(c *child, data []byte) {
 func (t *table) forget(c *child) {
 	t.keep(c, nil)
 	delete(t.bySerial, c.Serial)
-	c.channels.Close()
+	c.channels.close()
 	if t.of[c.Generation]--; t.of[c.Generation] == 0 {
 		delete(t.of, c.Generation)
 	}

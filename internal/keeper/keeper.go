@@ -209,7 +209,7 @@ func (k *keeper) deadlines() {
 		k.leaveSteps(due)
 	}
 	if k.lateTasks(due) {
-		return // what else is due is looked at anew
+		return // what else is due is looked at again
 	}
 	switch {
 	case due(k.master.abandonAt):

@@ -93,7 +93,7 @@ func (k *keeper) lookHeld(a answer) bool {
 	}
 	path := platform.OwnProgram
 	if m := &k.master; m.binary != nil {
-		path = platform.HeldPath(m.binary, k.binary)
+		path = platform.HeldPath(m.binary)
 	}
 	held, err := k.sys.open(path)
 	if err != nil {
@@ -111,7 +111,7 @@ func (k *keeper) lookHeld(a answer) bool {
 
 // lookTask is the process of a look. That may be given up at any time.
 func (k *keeper) lookTask(l *start.Looking) *task {
-	t := &task{name: "look", group: true, by: l.By}
+	t := &task{group: true, by: l.By}
 	t.begun = func(a answer) {
 		if a.err != nil && k.lookHeld(a) {
 			k.await(t) // for the same time
@@ -174,7 +174,7 @@ func (k *keeper) lookSettles() {
 // dropLook forgets the look that is under way, and leaves nothing of it.
 func (k *keeper) dropLook() {
 	if l, t := k.looks.now, k.looks.task; l != nil {
-		k.looks.now = nil
+		k.looks.now, k.looks.task = nil, nil
 		l.Close(k.drop(t))
 		k.killStepOf(t)
 		k.dismiss(t, 0)

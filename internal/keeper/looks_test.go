@@ -7,14 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"einhyrningsins/internal/link"
-	"einhyrningsins/internal/start"
 )
 
 // looker is the process that looks, in the hands of the test.
@@ -256,26 +254,6 @@ func TestALookThatCannotEvenBeKilledIsGivenUp(t *testing.T) {
 	}
 }
 
-// The binary on disk cannot be executed, so that the one which runs looks, in the
-// same time.
-func TestALookWithTheHeldBinaryCanBeLate(t *testing.T) {
-	k := newTestKeeper(t)
-	k.live()
-	k.send(&link.Look{Generation: 2})
-	l := k.beginLook()
-	l.Close()
-	l.stderr.Close()
-	k.finishJob(l.job, 0, &start.Failure{Errno: syscall.ETXTBSY})
-	if at, ok := k.nextDeadline(); !ok || at != k.sys.clock+lookLimit {
-		t.Fatalf("the next deadline is %v, %v", at, ok)
-	}
-	k.startLook()
-	k.sys.clock += lookLimit
-	k.deadlines()
-	wantDid(t, k, "kill group 103 9")
-	k.dropLook()
-}
-
 func TestALookIsNotLateThatHasAnsweredWhileWeWereStopped(t *testing.T) {
 	k := newTestKeeper(t)
 	k.live()
@@ -289,18 +267,6 @@ func TestALookIsNotLateThatHasAnsweredWhileWeWereStopped(t *testing.T) {
 	k.deadlines()
 	k.untilLooked()
 	wantOne(t, k, "Looked ")
-}
-
-func TestALookThatCannotBeStarted(t *testing.T) {
-	k := newTestKeeper(t)
-	k.live()
-	k.send(&link.Look{Generation: 2})
-	l := k.beginLook()
-	l.Close()
-	l.stderr.Close()
-	k.finishJob(l.job, 0, &os.PathError{Op: "fork/exec", Err: syscall.EMFILE})
-	k.untilLooked()
-	wantOne(t, k, "cannot execute /usr/bin/einhyrningsins: too many open files")
 }
 
 func TestStrangeAnswers(t *testing.T) {

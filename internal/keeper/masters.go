@@ -99,7 +99,7 @@ func (k *keeper) startMaster() {
 	ours.Limit(maxOrder)
 	k.watchLink(ours)
 	m.conn, m.theirs, m.starting = ours, theirs, true
-	m.task = &task{name: "master", begun: k.masterStarted, ended: k.masterEnded}
+	m.task = &task{begun: k.masterStarted, ended: k.masterEnded}
 	k.spawner.wantFirst(job{task: m.task, process: k.masterProcess(m.binary, theirs)})
 }
 

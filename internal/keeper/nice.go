@@ -91,7 +91,7 @@ func (k *keeper) niceWorker(c *child) {
 
 // renice is the task that gives a worker its niceness.
 func (k *keeper) renice(c *child) *task {
-	t := &task{name: "renice command", group: true}
+	t := &task{group: true}
 	t.begun = func(a answer) {
 		if a.err != nil {
 			k.cannotRun(c, a)

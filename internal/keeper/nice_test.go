@@ -61,7 +61,7 @@ func TestReniceCommand(t *testing.T) {
 	k.sys.end(renicer, 1)
 	k.reap()
 	wantDid(t, k, "kill group 103 9", "reap 103")
-	if k.runs("renice command") {
+	if k.commands() {
 		t.Error("it is not forgotten")
 	}
 	k.sys.did = nil
@@ -76,7 +76,7 @@ func TestReniceThatCannotBeRunHarmsNobody(t *testing.T) {
 	k.send(&link.Spawn{Serial: 1, Generation: 1})
 	k.answerJob(nil)
 	k.answerJob(syscall.EAGAIN)
-	if !k.table.bySerial[1].running() || k.runs("renice command") {
+	if !k.table.bySerial[1].running() || k.commands() {
 		t.Error("the worker is gone, or a command is waited for that never began")
 	}
 }

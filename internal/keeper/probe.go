@@ -28,12 +28,12 @@ func (k *keeper) orderProbe(m *link.Probe) {
 	}
 	c.probed = nil
 	p := process{program: &start.Program{Path: cmp.Or(k.probe.Path, platform.OwnProgram)}, argv: k.probe.For(c.PID, c.Index, c.Generation), env: os.Environ()}
-	words, _ := start.Hear(k.log.With("worker", c.PID), "the probe said", start.FewLines)
-	p.files = []uintptr{k.devNull.Fd(), k.devNull.Fd(), words.FD()}
+	stderr, _ := start.Hear(k.log.With("worker", c.PID), "the probe said", start.FewLines)
+	p.files = []uintptr{k.devNull.Fd(), k.devNull.Fd(), stderr.FD()}
 	if k.probe.Path != "" {
 		p = stepsTo(p)
 	}
-	t := &task{name: "probe", group: true, words: words}
+	t := &task{group: true, stderr: stderr}
 	t.begun = func(a answer) {
 		switch {
 		case a.err != nil:

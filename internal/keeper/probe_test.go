@@ -22,7 +22,7 @@ func TestProbe(t *testing.T) {
 	k.told()
 	k.send(&link.Probe{Serial: 1}, &link.Probe{Serial: 1}, &link.Probe{Serial: 7})
 	j, pid := k.begin()
-	if j.task == nil || j.task.name != "probe" || len(k.spawner.queue) > 0 {
+	if j.task == nil || j.task != k.table.bySerial[1].probe || len(k.spawner.queue) > 0 {
 		t.Fatalf("%+v was begun, and %d are to follow", j, len(k.spawner.queue))
 	}
 	k.finishJob(j, pid, nil)
@@ -36,7 +36,7 @@ func TestProbe(t *testing.T) {
 		t.Errorf("did %q, so that something may be left of the probe; want %q", k.sys.did, did)
 	}
 	c := k.table.bySerial[1]
-	if c.probed == nil || c.probed.Ready || c.probe != nil || k.runs("probe") {
+	if c.probed == nil || c.probed.Ready || c.probe != nil || k.commands() {
 		t.Errorf("the worker is %+v", c)
 	}
 
@@ -66,7 +66,7 @@ func TestProbe(t *testing.T) {
 	}
 	k.sys.end(pid, 9)
 	k.reap()
-	if c.probed != nil || k.runs("probe") {
+	if c.probed != nil || k.commands() {
 		t.Errorf("something is left: %+v", c.probed)
 	}
 }

@@ -95,7 +95,7 @@ func (k *keeper) startHeir() {
 	k.watchLink(ours)
 	h := &heir{conn: ours, theirs: theirs, stream: -1}
 	h.task = &task{
-		name: "new master", by: k.sys.now() + patience,
+		by:    k.sys.now() + patience,
 		begun: func(a answer) { k.heirStarted(h, a) },
 		late:  func() { k.abandonReload(h.whyLate()) },
 		ended: k.heirEnded,

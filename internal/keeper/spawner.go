@@ -31,7 +31,7 @@ type answer struct {
 	at  time.Duration
 	err error
 
-	report *start.Report // of a worker that has not reached its program yet; nil: it has
+	report *start.Report // of a process that has not reached its program yet; nil: it has
 
 	bound    claim.Bound // of a job to renew
 	channels channels    // our ends of the worker's
@@ -97,7 +97,7 @@ func carryOut(sys system, a *answer) {
 	link.CloseFDs(theirs)
 	a.err, a.channels = err, ours
 	if err != nil {
-		ours.Close()
+		ours.close()
 		a.channels = nil
 	}
 }

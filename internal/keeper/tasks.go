@@ -14,15 +14,14 @@ import (
 // the next or was the last, a look, a probe, a renice command. The keeper knows of
 // each when it is late, and sees its end; what follows from that is its own.
 type task struct {
-	name  string
-	pid   int           // 0: there is none yet
-	by    time.Duration // when it is late; 0: never
-	dead  bool          // it was killed
-	group bool          // what it has started ends with it
-	words *start.Stderr // what it says on stderr; or nil
-	begun func(answer)  // takes what became of its start; nil: nobody waits for it
-	late  func()        // nil: it is killed
-	ended func(syscall.WaitStatus)
+	pid    int           // 0: there is none yet
+	by     time.Duration // when it is late; 0: never
+	dead   bool          // it was killed
+	group  bool          // what it has started ends with it
+	stderr *start.Stderr // what it says there; or nil
+	begun  func(answer)  // takes what became of its start
+	late   func()        // nil: it is killed
+	ended  func(syscall.WaitStatus)
 }
 
 // await knows a task from now on: before it begins, if it can be late before that.
@@ -74,16 +73,14 @@ func (k *keeper) kill(t *task) {
 // taskBegun takes what became of the job to start one.
 func (k *keeper) taskBegun(a answer) {
 	t := a.job.task
-	t.words.Started()
+	t.stderr.Started()
 	if a.err == nil {
 		t.pid = a.pid
 		k.await(t)
 	} else {
 		k.forgetTask(t)
 	}
-	if t.begun != nil {
-		t.begun(a)
-	}
+	t.begun(a)
 }
 
 // taskEnded reaps one. What is left of its group is killed while its number still
@@ -95,26 +92,26 @@ func (k *keeper) taskEnded(t *task) {
 	status := k.sys.reap(t.pid)
 	t.pid = 0
 	k.forgetTask(t)
-	t.words.End()
+	t.stderr.End()
 	if t.ended != nil {
 		t.ended(status)
 	}
 }
 
 // lateTasks deals with those that are late, and tells whether there were any.
-func (k *keeper) lateTasks(due func(time.Duration) bool) (any bool) {
+func (k *keeper) lateTasks(due func(time.Duration) bool) (some bool) {
 	for _, t := range slices.Clone(k.tasks) {
 		if !due(t.by) {
 			continue
 		}
-		any = true
+		some = true
 		if t.late != nil {
 			t.late()
 		} else {
 			k.kill(t)
 		}
 	}
-	return any
+	return some
 }
 
 // taskOf is the task that is this process; or nil.

@@ -124,7 +124,7 @@ func see(program, env []string) (saw *link.Saw, fds []int, err error) {
 	if !filepath.IsAbs(resolved) {
 		resolved = filepath.Join(dir, resolved)
 	}
-	script, windows := isScript(fds[1], path)
+	script, windows := isScript(fds[1])
 	return &link.Saw{
 		Program: bytesOf(program), Env: bytesOf(atHome(env, dir)), Path: []byte(path),
 		Resolved: []byte(placeOf(fds[1], resolved)), Directory: []byte(dir), Script: script, Windows: windows,

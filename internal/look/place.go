@@ -53,4 +53,4 @@ func placeOf(fd int, otherwise string) string {
 
 // isScript tells whether the kernel would hand this file to an interpreter by
 // its path, execve(2). One that cannot be read could not be interpreted.
-func isScript(fd int, _ string) (script, windows bool) { return readScript(procFD(fd)) }
+func isScript(fd int) (script, windows bool) { return readScript(procFD(fd)) }

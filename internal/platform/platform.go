@@ -48,7 +48,7 @@ func OpenBinary(path string) (*os.File, error) {
 // HeldPath is by what name an open binary is executed: proc(5). Its own name may
 // stand for another file by now. It works for a binary, not for a script, whose
 // interpreter would find the descriptor closed.
-func HeldPath(f *os.File, _ string) string {
+func HeldPath(f *os.File) string {
 	return "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
 }
 

@@ -15,10 +15,7 @@ import (
 // would be most of the daemon.
 var http = Mode{
 	Name: "http", Arg: "//ADDR", When: "it answers a GET there with a status from 200 to 399",
-	Check: func(words []string) error {
-		_, err := ownAddress(words, "http://127.0.0.1:80{index}/health")
-		return err
-	},
+	Check: func(arg string) error { return checkAddress(arg, "http://127.0.0.1:200{index}/health") },
 	Attempt: func(url string) error {
 		address, path, _ := strings.Cut(strings.TrimPrefix(url, "//"), "/")
 		conn, err := dial(address)

@@ -35,21 +35,21 @@ func ProbeMain(args []string) (status int) {
 	return 1
 }
 
-// ownAddress returns the address, HOST:PORT, of which each worker has one of its own.
-func ownAddress(words []string, example string) (string, error) {
-	if len(words) != 1 {
-		return "", fmt.Errorf("one address is needed, as in %s", example)
-	}
-	address := strings.TrimPrefix(words[0], "//")
-	address, _, _ = strings.Cut(address, "/")
-	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
-		return "", fmt.Errorf("%q is no HOST:PORT; write it as in %s", address, example)
+// checkAddress says what is wrong with an address, HOST:PORT and perhaps a path, of
+// which each worker is to have one of its own.
+func checkAddress(arg, example string) error {
+	address, _, _ := strings.Cut(strings.TrimPrefix(arg, "//"), "/")
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" || strings.ContainsFunc(arg, notPlain) {
+		return fmt.Errorf("%q is no HOST:PORT; write it as in %s", strings.TrimPrefix(arg, "//"), example)
 	}
 	if !strings.Contains(address, "{index}") && !strings.Contains(address, "{pid}") {
-		return "", fmt.Errorf("another worker may answer at %s, which all would share: {index} makes it one for each, as in %s (and the program has to listen there); for workers that share a port take manual, notify, fd or exec", address, example)
+		return fmt.Errorf("another worker may answer at %s, which all would share: {index} makes it one for each, as in %s (and the program has to listen there); for workers that share a port take manual, notify, fd or exec", address, example)
 	}
-	return address, nil
+	return nil
 }
+
+// notPlain is what no address and no path can have: it would end the line of a request.
+func notPlain(r rune) bool { return r <= ' ' || r == 0x7f }
 
 // dial connects to a worker.
 func dial(address string) (net.Conn, error) {

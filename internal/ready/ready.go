@@ -18,11 +18,11 @@ type Mode struct {
 	When  string // it is ready once … (for the usage text)
 	Gives Gift   // what each worker gets
 
-	// Check says what is wrong with the words behind the colon; nil: nothing can be.
-	Check func(words []string) error
-	// Attempt asks a worker once, in a process of its own; nil where the words behind
-	// the colon are themselves the command that asks.
+	// Attempt asks a worker once, in a process of its own; nil where what is behind the
+	// colon is itself the command that asks.
 	Attempt func(arg string) error
+	// Check says what is wrong with what Attempt is to be given.
+	Check func(arg string) error
 }
 
 // Gift is what a worker gets to say with that it is ready.
@@ -39,7 +39,7 @@ const (
 const Manual = "manual"
 
 // ProbeName is argv[0] of the process that attempts. The name of the mode follows,
-// and the words behind its colon.
+// and what is behind its colon.
 const ProbeName = "einhyrn-probe"
 
 // Modes is the table.
@@ -83,7 +83,7 @@ func Spellings() (list []string) {
 	return list
 }
 
-// Words are the modes that can be written without thinking, for completion.
+// Words are the modes that take nothing behind a colon, for completion.
 func Words() (list []string) {
 	for i := range Modes {
 		if !Modes[i].Asks() {

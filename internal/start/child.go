@@ -84,10 +84,10 @@ func (p *plan) become() (what byte, errno syscall.Errno) {
 		return what, errno
 	}
 	if errno = p.enter(); errno != 0 {
-		return p.place.enter, errno
+		return p.place.what, errno
 	}
 	if errno = p.setScore(); errno != 0 {
-		return p.worse, errno
+		return p.scoreWhat, errno
 	}
 	if what, errno = p.make(p.limits); errno != 0 {
 		return what, errno
@@ -97,7 +97,7 @@ func (p *plan) become() (what byte, errno syscall.Errno) {
 		return what, errno
 	}
 	if parent, _, _ := syscall.RawSyscall(syscall.SYS_GETPPID, 0, 0, 0); parent != p.keeper {
-		return p.orphan, syscall.ESRCH
+		return p.keeperWhat, syscall.ESRCH
 	}
 	p.said = executing
 	p.say()

@@ -25,12 +25,12 @@ type plan struct {
 	rights      []call
 	doing       []string // what a call is for, by its number
 
-	keeper uintptr
-	report uintptr // the descriptor, where it is at the moment
-	orphan byte    // what could not be done without a keeper
+	keeper     uintptr
+	report     uintptr // the descriptor, where it is at the moment
+	keeperWhat byte    // what could not be done without a keeper
 
-	score []byte // for oom_score_adj; nil: as it is
-	worse byte   // what could not be done if that fails
+	score     []byte // for oom_score_adj; nil: as it is
+	scoreWhat byte   // what could not be done if that fails
 
 	place place // where there is one
 	path  *byte // to execute, if not found at the place
@@ -53,7 +53,7 @@ type place struct {
 	fileID    ID
 	paths     [2]*byte // by which the file may be found, seen from the directory
 	script    bool
-	enter     byte // what could not be done if the directory cannot be gone to
+	what      byte // what could not be done if the directory cannot be gone to
 }
 
 // call is a system call.
@@ -114,7 +114,7 @@ func newPlan(o Orders, t *Program, argv, env []string, files []uintptr, report u
 	if o.Orphan != 0 { // another user would have lost it, prctl(2)
 		p.add(&p.rights, "ask for a signal at the keeper's death", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(o.Orphan))
 	}
-	p.orphan = p.number("begin without a keeper")
+	p.keeperWhat = p.number("begin without a keeper")
 	return p, nil
 }
 
@@ -206,7 +206,7 @@ func (p *plan) arrange(all []uintptr, count int) {
 func (p *plan) programAt(from *Program, file uintptr) error {
 	p.place = place{
 		there: true, file: file, dir: file + 1, dirID: from.DirID, fileID: from.FileID, script: from.Script,
-		enter: p.number("go to the directory " + from.Directory),
+		what: p.number("go to the directory " + from.Directory),
 	}
 	for i, path := range []string{from.Path, from.Resolved} {
 		var err error
@@ -221,7 +221,7 @@ func (p *plan) programAt(from *Program, file uintptr) error {
 func (p *plan) limit(l config.Limits) {
 	if l.OOMScoreAdj != nil {
 		p.score = strconv.AppendInt(nil, int64(*l.OOMScoreAdj), 10)
-		p.worse = p.number(fmt.Sprintf("set the oom_score_adj %d", *l.OOMScoreAdj))
+		p.scoreWhat = p.number(fmt.Sprintf("set the oom_score_adj %d", *l.OOMScoreAdj))
 	}
 	if l.Umask != nil {
 		p.add(&p.limits, "", unix.SYS_UMASK, uintptr(*l.Umask))
